@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""What a compute backend must offer, and what it declares about itself.
+
+A backend is a set of pure functions over the canonical weights of `fastsdf.field.HashGridSDF` (one table, layout of
+`fastsdf.grid.GridSpec`), so a checkpoint trained on one backend loads on every other.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fastsdf.grid import GridSpec
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """Facts about a backend.
+
+    Attributes:
+        name: what ``--backend`` calls it.
+        devices: torch device types it runs on.
+        dtypes: floating-point types it computes in.
+        max_autograd_order: highest derivative of its output that autograd can form (and still train).
+    """
+
+    name: str
+    devices: tuple[str, ...]
+    dtypes: tuple[torch.dtype, ...]
+    max_autograd_order: int
+
+
+class Backend(Protocol):
+    """The narrow protocol of a backend."""
+
+    @property
+    def info(self) -> BackendInfo:
+        """What the backend can do."""
+        ...
+
+    def encode(self, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
+        """Interpolated features of the first ``num_levels`` levels.
+
+        Args:
+            x: (n, 3) points of the unit cube.
+            table: (grid.num_entries, features_per_level) entries of all levels.
+            grid: layout of the table.
+            num_levels: levels to evaluate, 1 to grid.num_levels.
+
+        Returns:
+            (n, num_levels * features_per_level) features, level by level.
+        """
+        ...

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""The command line: parse, call, print. Heavy imports happen inside the commands."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastsdf import __version__
+from fastsdf.errors import FastSDFError, InputError
+
+app = typer.Typer(
+    name="fastsdf",
+    help="Large indoor point clouds to clean meshes.",
+    epilog="Start with: fastsdf fit scan.ply -o runs/scan",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Show what a fit would be told.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+Preset = Annotated[str | None, typer.Option("--preset", help="Named settings; see 'fastsdf config presets'.")]
+ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file with settings (repeatable).")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, e.g. training.steps=2000.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+VoxelSize = Annotated[float | None, typer.Option(help="Edge of the mesh cells in the scan's units.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fastsdf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Large indoor point clouds to clean meshes."""
+
+
+@app.command(epilog="Example: fastsdf fit room.ply -o runs/room --voxel-size 0.01")
+def fit(
+    scan: Annotated[Path | None, typer.Argument(help="PLY, PCD, XYZ, TXT, NPY, NPZ, or a mesh to sample.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Run folder (default: runs/<scan name>).")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run folder.")] = None,
+    preset: Preset = None,
+    config: ConfigFiles = None,
+    assign: Assignments = None,
+    scene: Annotated[str | None, typer.Option(help="room (air inside the scan) or object (air around it).")] = None,
+    sensor: Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")] = None,
+    voxel_size: VoxelSize = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
+    backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
+    device: Device = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+) -> None:
+    """Reconstruct a surface from a scan: writes mesh.ply, config.yaml, run.json and checkpoint.pt into a run folder."""
+    from fastsdf import commands
+    from fastsdf.config_io import load_config
+
+    if resume is not None:
+        if scan is not None or out is not None:
+            raise InputError("--resume goes on with the run's own scan and folder; leave SCAN and -o out")
+        commands.resume_run(resume)
+        return
+    if scan is None:
+        raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
+    settings = load_config(
+        preset,
+        config or (),
+        assign or (),
+        scene=scene,
+        mesh__voxel_size_m=voxel_size,
+        training__steps=steps,
+        backend=backend,
+        device=device,
+        seed=seed,
+    )
+    commands.fit_scan(scan, out or Path("runs") / scan.stem, settings, _position(sensor))
+
+
+@app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")
+def mesh(
+    run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Mesh file: .ply, .obj, .glb or .stl.")],
+    voxel_size: VoxelSize = None,
+    support: Annotated[float | None, typer.Option(help="Keep surface within this distance of a scan point.")] = None,
+    min_component_area: Annotated[float | None, typer.Option(help="Drop pieces smaller than this area.")] = None,
+    device: Device = None,
+) -> None:
+    """Extract a mesh from a run at any resolution."""
+    from fastsdf import commands
+
+    commands.mesh_run(run, out, voxel_size, support, min_component_area, device or "auto")
+
+
+@app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")
+def evaluate(
+    mesh: Annotated[Path, typer.Argument(help="Mesh to score.")],
+    reference: Annotated[Path, typer.Option(help="True surface: a mesh, or a dense point cloud.")],
+    observed: Annotated[
+        Path | None, typer.Option(help="Points of the surface that could be seen: the recall side.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="Named set of metrics.")] = "room",
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the surface samples.")] = 0,
+) -> None:
+    """Score a mesh against a reference: accuracy, completeness, Chamfer, F-score, normals, hallucinated area."""
+    from fastsdf import commands
+
+    commands.evaluate_mesh(mesh, reference, observed, protocol, json, seed)
+
+
+@config_app.command("show")
+def config_show(preset: Preset = None, config: ConfigFiles = None, assign: Assignments = None) -> None:
+    """Print the settings that a fit would start from (null: chosen from the scan and the device)."""
+    import yaml
+
+    from fastsdf.config_io import load_config
+
+    settings = load_config(preset, config or (), assign or ())
+    typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), nl=False)
+
+
+@config_app.command("presets")
+def config_presets() -> None:
+    """List the named settings."""
+    from fastsdf.config_io import preset_names
+
+    typer.echo("\n".join(preset_names()))
+
+
+@app.command()
+def doctor() -> None:
+    """Say which devices, backends and readers work here, and why the others do not."""
+    from fastsdf import commands
+
+    commands.doctor()
+
+
+def _position(text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--sensor '{text}': write three numbers, e.g. --sensor 1.2,0.5,1.6") from error
+    return x, y, z
+
+
+def main() -> None:
+    """Entry point: runs the app; errors become one line on stderr and their exit code."""
+    try:
+        app()
+    except FastSDFError as error:
+        typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""What the commands do, with progress and tables for a person and files for the next program."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastsdf import console as ui
+from fastsdf.config import FitConfig
+from fastsdf.doctor import examine
+from fastsdf.errors import InputError, TrainingError
+from fastsdf.evaluation import evaluate, protocol_named, rows
+from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, write_mesh
+from fastsdf.pipeline import Session, prepare_scan, start_fit
+from fastsdf.run_folder import RunFolder, write_json
+from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
+from fastsdf.scan import TriangleMesh
+from fastsdf.trainer import train
+
+
+class Stopwatch:
+    """Seconds per named stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the block's wall time to a stage."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
+
+
+def fit_scan(scan: Path, out: Path, config: FitConfig, sensor: tuple[float, float, float] | None) -> None:
+    """The main job: scan file in, run folder out."""
+    console, watch = ui.make_console(), Stopwatch()
+    with watch.stage("read"):
+        cloud = read_point_cloud(scan, sensor=sensor)
+    with console.status("measuring the scan"), watch.stage("prepare"):
+        prepared = prepare_scan(cloud)
+    _describe_scan(console, scan, prepared.facts)
+    with watch.stage("start"):
+        session = start_fit(prepared, config)
+    run = RunFolder(out)
+    run.write_config(session.config)
+    console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
+    _finish(console, run, session, watch, {"scan": str(scan)})
+
+
+def resume_run(path: Path) -> None:
+    """Goes on with an interrupted fit."""
+    console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
+    with watch.stage("read"):
+        session = run.resume()
+    console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
+    _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
+
+
+def mesh_run(
+    path: Path,
+    out: Path,
+    voxel_size_m: float | None,
+    support_m: float | None,
+    min_component_area_m2: float | None,
+    device: str,
+) -> None:
+    """Extracts a mesh from a run; None keeps what the fit chose."""
+    for name, value in (("--voxel-size", voxel_size_m), ("--support", support_m)):
+        if value is not None and not value > 0:
+            raise InputError(f"{name} is {value}; give a length above 0")
+    console = ui.make_console()
+    fitted, config = RunFolder(path).load_fitted(device)
+    asked = {
+        "voxel_size_m": voxel_size_m,
+        "support_min_m": support_m,
+        "support_max_m": support_m,
+        "min_component_area_m2": min_component_area_m2,
+    }
+    settings = config.mesh.model_copy(update={k: v for k, v in asked.items() if v is not None})
+    with console.status("extracting the surface"):
+        result = fitted.extract_mesh(settings)
+    write_mesh(result, out)
+    ui.print_table(console, f"mesh {out}", _mesh_rows(result, settings.voxel_size_m))
+
+
+def evaluate_mesh(
+    mesh: Path, reference: Path, observed: Path | None, protocol: str, json: Path | None, seed: int
+) -> None:
+    """Scores a mesh and prints the figures."""
+    chosen = protocol_named(protocol)
+    truth = read_mesh(reference) if is_mesh_file(reference) else read_point_cloud(reference)
+    seen = read_point_cloud(observed) if observed else None
+    metrics = evaluate(read_mesh(mesh), truth, protocol=protocol, seed=seed, observed=seen)
+    ui.print_table(
+        ui.make_console(), f"{mesh} against {reference} (protocol {chosen.name})", [r[:3] for r in rows(metrics)]
+    )
+    if json:
+        write_json({"mesh": str(mesh), "reference": str(reference), **metrics.as_dict()}, json)
+
+
+def doctor() -> None:
+    """Prints what works on this machine."""
+    ui.print_table(ui.make_console(), "fastsdf doctor", examine())
+
+
+def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, origin: dict[str, Any]) -> None:
+    """Trains to the end, meshes, writes everything and prints the table."""
+    half_extent_m = session.prepared.transform.half_extent_m
+    with _stop_on_interrupt() as stop_asked, watch.stage("train"):
+        with ui.training_bar(console, half_extent_m) as move:
+            train(session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked)
+        synchronize(session.device)
+    if session.state.step != session.config.training.steps:
+        run.save(session, finished=False)
+        raise TrainingError(
+            f"stopped at step {session.state.step} of {session.config.training.steps}; everything is saved, "
+            f"go on with 'fastsdf fit --resume {run.path}'"
+        )
+    run.save(session, finished=True)
+    with console.status("extracting the surface"), watch.stage("mesh"):
+        result = session.fitted.extract_mesh(session.config.mesh)
+    with watch.stage("write"):
+        write_mesh(result, run.mesh)
+    report = _report(session, result, watch, origin)
+    run.write_report(report)
+    ui.print_table(console, f"run {run.path}", _summary_rows(report))
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks the loop to stop between two steps, the second one interrupts at once."""
+    asked: list[int] = []
+
+    def ask(number: int, _: Any) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _describe_scan(console: Any, scan: Path, facts: dict[str, Any]) -> None:
+    for note in facts["notes"]:
+        console.print(f"note: {note}")
+    extent = " x ".join(f"{e:.2f}" for e in facts["extent_m"])
+    console.print(
+        f"{scan}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
+        f"spacing {1e3 * facts['spacing_m']:.1f} mm, about {facts['area_m2']:.0f} m^2 seen"
+    )
+
+
+def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict[str, Any]) -> dict[str, Any]:
+    half_extent_m = session.prepared.transform.half_extent_m
+    state = session.state
+    last = state.history[-1]
+    return {
+        **origin,
+        "device": describe_device(session.device),
+        "backend": state.field.backend.info.name,
+        "backend_reason": session.backend_reason,
+        "seed": session.config.seed,
+        "versions": versions(),
+        "scan_facts": session.prepared.facts,
+        "transform": session.prepared.transform.state(),
+        "steps": state.step,
+        "parameters": sum(p.numel() for p in state.field.parameters()),
+        "seconds": {
+            **watch.seconds,
+            "training": round(state.seconds, 3),
+            "total": round(sum(watch.seconds.values()), 3),
+        },
+        "peak_memory_gib": peak_memory_gib(session.device),
+        "metrics": {
+            "surface_residual_m": last["surface"] * half_extent_m,
+            "eikonal_residual": last["eikonal_off_surface"],
+            "eikonal_residual_surface": last["eikonal_surface"],
+            "vertices": len(mesh.vertices),
+            "faces": len(mesh.faces),
+        },
+        "history": state.history,
+    }
+
+
+def _summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    seconds, metrics = report["seconds"], report["metrics"]
+    return [
+        ("faces", metrics["faces"], ""),
+        ("mean |u| on the scan", 1e3 * metrics["surface_residual_m"], "mm"),
+        ("eikonal residual", metrics["eikonal_residual"], ""),
+        ("parameters", report["parameters"], ""),
+        *((name, value, "s") for name, value in seconds.items() if name != "training"),
+        *((f"peak memory, {name}", value, "GiB") for name, value in report["peak_memory_gib"].items()),
+    ]
+
+
+def _mesh_rows(mesh: TriangleMesh, voxel_size_m: float | None) -> list[tuple[str, Any, str]]:
+    return [
+        ("vertices", len(mesh.vertices), ""),
+        ("faces", len(mesh.faces), ""),
+        ("voxel size", voxel_size_m, "m"),
+    ]

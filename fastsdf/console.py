@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""What a person sees: one console, a progress bar, tables of results, one line per error."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from fastsdf import trainer
+
+
+def make_console(stderr: bool = False) -> Console:
+    """A console on stdout or stderr."""
+    return Console(stderr=stderr, highlight=False)
+
+
+def print_table(console: Console, title: str, rows: Iterable[tuple[str, Any, str]]) -> None:
+    """Prints rows of (name, value, unit); floats with four significant digits."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 1))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(justify="right", overflow="fold")
+    table.add_column(style="dim")
+    for name, value, unit in rows:
+        table.add_row(name, format_value(value), unit)
+    console.print(table)
+
+
+def format_value(value: Any) -> str:
+    """A value for a table."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@contextmanager
+def training_bar(console: Console, half_extent_m: float) -> Iterator[Callable[["trainer.Progress"], None]]:
+    """A progress bar of a training loop; yields the callback that moves it."""
+    columns = (
+        TextColumn("training"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=None)
+
+        def move(progress: "trainer.Progress") -> None:
+            text = describe_progress(progress, half_extent_m)
+            bar.update(task, completed=progress.step, total=progress.total, description=text)
+
+        yield move
+
+
+def describe_progress(progress: "trainer.Progress", half_extent_m: float) -> str:
+    """One line: data residual and lengths in millimetres of the scene, eikonal residual, levels."""
+    terms, settings, mm = progress.terms, progress.settings, 1e3 * half_extent_m
+    return (
+        f"|u| {terms['surface'] * mm:.2f} mm  eik {terms['eikonal_off_surface']:.3f}  "
+        f"inter {terms['inter']:.3f}  eps {settings.viscosity * mm:.1f} mm  h {settings.step_size * mm:.1f} mm  "
+        f"levels {settings.active_levels:.1f}"
+    )

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Metrics as rows for a console table or a JSON report."""
+
+from typing import Literal, NamedTuple
+
+from fastsdf.evaluation.metrics import Metrics
+
+
+class Row(NamedTuple):
+    """One figure: ``value`` in ``unit``; ``better`` says which way is good ("" where neither is)."""
+
+    name: str
+    value: float | int | bool | None
+    unit: str
+    better: Literal["up", "down", ""]
+
+
+def rows(metrics: Metrics) -> list[Row]:
+    """The figures of ``metrics`` in reading order: lengths in mm, shares in percent, areas in m^2."""
+    return [*_distance_rows(metrics), *_threshold_rows(metrics), *_surface_rows(metrics)]
+
+
+def _distance_rows(m: Metrics) -> list[Row]:
+    lengths = {
+        "accuracy": m.accuracy,
+        "accuracy, median": m.accuracy_median,
+        "completeness": m.completeness,
+        "completeness, median": m.completeness_median,
+        "Chamfer L1": m.chamfer_l1,
+        "Hausdorff": m.hausdorff,
+        "Hausdorff 95%": m.hausdorff95,
+    }
+    squared = Row("Chamfer L2 squared", 1e6 * m.chamfer_l2_squared, "mm^2", "down")
+    return [*(Row(name, 1e3 * value, "mm", "down") for name, value in lengths.items()), squared]
+
+
+def _threshold_rows(m: Metrics) -> list[Row]:
+    sides = (("precision", m.precision), ("recall", m.recall), ("F", m.f_score))
+    return [
+        Row(f"{name} at {1e3 * limit:g} mm", 1e2 * values[i], "%", "up")
+        for i, limit in enumerate(m.thresholds)
+        for name, values in sides
+    ]
+
+
+def _surface_rows(m: Metrics) -> list[Row]:
+    return [
+        Row("normal consistency", m.normal_consistency, "", "up"),
+        Row("normal consistency, signed", m.normal_consistency_signed, "", "up"),
+        Row(f"hallucinated share beyond {1e3 * m.hallucination_m:g} mm", 1e2 * m.hallucinated_share, "%", "down"),
+        Row("hallucinated area", m.hallucinated_area, "m^2", "down"),
+        Row("area", m.area, "m^2", ""),
+        Row("components", m.components, "", "down"),
+        Row("watertight", m.watertight, "", "up"),
+        Row("boundary edges", m.boundary_edges, "", "down"),
+        Row("non-manifold edges", m.nonmanifold_edges, "", "down"),
+        Row("faces", m.faces, "", ""),
+        Row("vertices", m.vertices, "", ""),
+    ]

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The neural field u(x): hash-grid features and xyz through a small softplus network, positive in free space."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fastsdf.backends.base import Backend
+from fastsdf.config import FieldConfig
+from fastsdf.errors import ConfigError
+from fastsdf.grid import GridSpec
+
+GRID_REACH = 1.25
+START_FEATURE = 1e-4
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """Sizes of a field; together with the weights this defines it.
+
+    Attributes:
+        grid: hash grid over the cube [-GRID_REACH, GRID_REACH]^3 of the unit frame (the scan fills [-1, 1]^3).
+        hidden_width, hidden_layers: the network.
+        softplus_beta: sharpness of its activation.
+    """
+
+    grid: GridSpec
+    hidden_width: int
+    hidden_layers: int
+    softplus_beta: float
+
+    @staticmethod
+    def from_config(config: FieldConfig, half_extent_m: float) -> "FieldSpec":
+        """The field of a resolved configuration (no value left to choose) in a scene of this half extent.
+
+        Raises:
+            ConfigError: if the finest level would be coarser than the base level.
+        """
+        assert config.num_levels and config.log2_table_size and config.voxel_size_m
+        finest = round(2 * GRID_REACH * half_extent_m / config.voxel_size_m) + 1
+        if finest < config.base_resolution:
+            limit = 2 * GRID_REACH * half_extent_m / (config.base_resolution - 1)
+            raise ConfigError(
+                f"field.voxel_size_m is {config.voxel_size_m:g}, coarser than the base level's cell of {limit:.4g}; "
+                f"give a smaller voxel size or a smaller field.base_resolution"
+            )
+        grid = GridSpec(
+            config.num_levels, config.features_per_level, config.log2_table_size, config.base_resolution, finest
+        )
+        return FieldSpec(grid, config.hidden_width, config.hidden_layers, config.softplus_beta)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for a checkpoint."""
+        return asdict(self)
+
+    @staticmethod
+    def from_state(state: dict[str, Any]) -> "FieldSpec":
+        """Inverse of `state`."""
+        return FieldSpec(**{**state, "grid": GridSpec(**state["grid"])})
+
+
+class HashGridSDF(nn.Module):
+    """u(x) in the unit frame, u > 0 in free space.
+
+    Args:
+        spec: sizes.
+        backend: who computes the encoding.
+        generator: seeded CPU generator of the initial weights.
+    """
+
+    def __init__(self, spec: FieldSpec, backend: Backend, generator: torch.Generator):
+        super().__init__()
+        self.spec = spec
+        self.backend = backend
+        grid = spec.grid
+        table = torch.rand(grid.num_entries, grid.features_per_level, generator=generator)
+        self.table = nn.Parameter((2 * table - 1) * START_FEATURE)
+        widths = [3 + grid.num_features] + [spec.hidden_width] * spec.hidden_layers + [1]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        _geometric_init(self.layers, generator)
+
+    def forward(self, x: Tensor, active_levels: float) -> Tensor:
+        """u at (n, 3) unit-frame points using the first ``active_levels`` levels, the last one faded: (n,)."""
+        return self.network(x, self.features(x, active_levels))
+
+    def features(self, x: Tensor, active_levels: float) -> Tensor:
+        """(n, ceil(active_levels) * features_per_level) grid features, the last level scaled by its fading weight."""
+        grid = self.spec.grid
+        count = min(math.ceil(active_levels), grid.num_levels)
+        encoded = self.backend.encode(x / (2 * GRID_REACH) + 0.5, self.table, grid, count)
+        weight = active_levels - (count - 1)
+        if weight >= 1.0:
+            return encoded
+        kept = encoded.shape[1] - grid.features_per_level
+        return torch.cat([encoded[:, :kept], weight * encoded[:, kept:]], dim=1)
+
+    def network(self, x: Tensor, features: Tensor) -> Tensor:
+        """The MLP on [xyz, features]; columns of locked levels are left out. Returns (n,)."""
+        first = self.layers[0]
+        hidden = torch.cat([x, features], dim=1)
+        hidden = functional.linear(hidden, first.weight[:, : hidden.shape[1]], first.bias)
+        for layer in list(self.layers)[1:]:
+            hidden = layer(functional.softplus(hidden, self.spec.softplus_beta))
+        return hidden.squeeze(-1)
+
+    def step_size(self, active_levels: float, step_cells: float) -> float:
+        """Finite-difference step h in the unit frame: ``step_cells`` cells of the finest active level."""
+        return step_cells * 2 * GRID_REACH * self.spec.grid.cell_size(active_levels)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by learning-rate group."""
+        return {"grid": [self.table], "network": list(self.layers.parameters())}
+
+
+def _geometric_init(layers: nn.ModuleList, generator: torch.Generator, radius: float = 0.9) -> None:
+    """An inverted ball, u ~ radius - |x| (Atzmon & Lipman 2020, SAL, theorem 1, negated: positive inside)."""
+    with torch.no_grad():
+        for layer in list(layers)[:-1]:
+            std = math.sqrt(2.0 / layer.out_features)
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * std)
+            layer.bias.zero_()
+        last = layers[-1]
+        mean = math.sqrt(math.pi / last.in_features)
+        last.weight.copy_(-mean - 1e-4 * torch.randn(last.weight.shape, generator=generator))
+        last.bias.fill_(radius)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""From named columns (PLY properties, text headers) to the attributes of a point cloud."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fastsdf.scan import PointCloud
+
+POINT_NAMES = ("x", "y", "z")
+SENSOR_NAMES = ("sx", "sy", "sz")
+NORMAL_NAMES = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+COLOR_NAMES = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+
+
+def cloud_from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
+    """Build a point cloud from (n,) columns named as in PLY files (lower case; x, y and z must be there).
+
+    Columns that mean nothing here (intensity, curvature, ...) are left out.
+    """
+    colors, notes = colors_to_uint8(_first_group(columns, COLOR_NAMES))
+    return PointCloud(
+        points=np.stack([columns[name] for name in POINT_NAMES], axis=1).astype(np.float64),
+        normals=as_float64(_first_group(columns, NORMAL_NAMES)),
+        colors=colors,
+        sensors=as_float64(_first_group(columns, (SENSOR_NAMES,))),
+        notes=notes,
+    )
+
+
+def colors_to_uint8(colors: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Bring (n, 3) colours to uint8: floats up to 1, 8-bit values, or 16-bit values, told apart by the largest value.
+
+    Returns:
+        The (n, 3) uint8 colours, or None when there are none or they hold NaN or infinity; and the notes to report.
+    """
+    if colors is None or len(colors) == 0 or colors.dtype == np.uint8:
+        return colors, ()
+    if not np.isfinite(colors).all():
+        return None, ("colours ignored: they hold values that are not finite",)
+    largest = colors.max()
+    if colors.dtype.kind == "f" and largest <= 1:
+        scale = 255.0
+    else:
+        scale = 1.0 if largest <= 255 else 255.0 / 65535.0
+    return np.clip(np.rint(colors * scale), 0, 255).astype(np.uint8), ()
+
+
+def _first_group(columns: Mapping[str, np.ndarray], groups: tuple[tuple[str, ...], ...]) -> np.ndarray | None:
+    for names in groups:
+        if all(name in columns for name in names):
+            return np.stack([columns[name] for name in names], axis=1)
+    return None
+
+
+def as_float64(values: np.ndarray | None) -> np.ndarray | None:
+    """Convert to float64; None stays None."""
+    return None if values is None else values.astype(np.float64)

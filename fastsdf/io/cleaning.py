@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""The last step of every reader: drop unusable rows, count them, and refuse scans that cannot be reconstructed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fastsdf.errors import InputError, ScanError
+from fastsdf.scan import PointCloud
+
+MIN_POINTS = 100
+
+
+def with_sensor(cloud: PointCloud, sensor: Sequence[float]) -> PointCloud:
+    """Give all points one sensor position (3 finite numbers, world units); it replaces per-point positions.
+
+    Raises:
+        InputError: ``sensor`` is not three finite numbers.
+    """
+    position = np.asarray(sensor, dtype=np.float64)
+    if position.shape != (3,) or not np.isfinite(position).all():
+        raise InputError(f"sensor must be three finite numbers (x, y, z), got {tuple(sensor)}")
+    note = f"one sensor position {tuple(position.tolist())} used for all points"
+    if cloud.sensors is not None:
+        note += "; it replaces the per-point positions of the file"
+    return replace(cloud, sensors=np.tile(position, (len(cloud), 1)), notes=(*cloud.notes, note))
+
+
+def clean_cloud(cloud: PointCloud, path: Path) -> PointCloud:
+    """Drop rows that are not finite or have a zero normal, make normals unit length, and check what is left.
+
+    Normals of which none is usable (some exporters write zeros) are ignored instead, with a note.
+
+    Raises:
+        ScanError: fewer than ``MIN_POINTS`` points are usable, or all points are equal.
+    """
+    read = len(cloud)
+    cloud = _drop(cloud, _finite_rows(cloud.points), "points that are not finite")
+    if cloud.sensors is not None:
+        cloud = _drop(cloud, _finite_rows(cloud.sensors), "points whose sensor position is not finite")
+    cloud = _unit_normals(cloud)
+    if len(cloud) < MIN_POINTS:
+        raise ScanError(
+            f"{path} holds {len(cloud)} usable points ({read} read, {read - len(cloud)} dropped), "
+            f"at least {MIN_POINTS} are needed: check the export"
+        )
+    if not np.ptp(cloud.points, axis=0).any():
+        raise ScanError(f"{path}: all {len(cloud)} points are equal (the extent is zero): check the export")
+    return cloud
+
+
+def _unit_normals(cloud: PointCloud) -> PointCloud:
+    if cloud.normals is None:
+        return cloud
+    length = np.linalg.norm(cloud.normals, axis=1)
+    usable = np.isfinite(length) & (length > 0)
+    if not usable.any():
+        return replace(cloud, normals=None, notes=(*cloud.notes, "normals ignored: all are zero or not finite"))
+    unit = cloud.normals / np.where(usable, length, 1.0)[:, None]
+    return _drop(replace(cloud, normals=unit), usable, "points with a zero or non-finite normal")
+
+
+def _finite_rows(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.isfinite(values).all(axis=1))
+
+
+def _drop(cloud: PointCloud, keep: np.ndarray, what: str) -> PointCloud:
+    dropped = int(len(keep) - np.count_nonzero(keep))
+    if dropped == 0:
+        return cloud
+    kept = cloud.select(keep)
+    return replace(kept, notes=(*cloud.notes, f"dropped {dropped} of {len(keep)} {what}"))

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Large coordinates in float32 formats: vertices are stored relative to a whole-unit offset."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fastsdf.errors import ScanError
+
+MAX_ROUNDING = 1e-5  # world units that float32 storage may lose (10 micrometres for metres)
+
+
+def needs_float64(values: np.ndarray) -> bool:
+    """Whether float32 would lose more than ``MAX_ROUNDING`` on coordinates of this size."""
+    return bool(values.size) and float(np.abs(values).max()) * 2.0**-24 > MAX_ROUNDING
+
+
+def storage_offset(vertices: np.ndarray) -> np.ndarray:
+    """Offset (3,) float64 in whole units to take from (n, 3) vertices before float32 storage; zero when not needed."""
+    if not needs_float64(vertices):
+        return np.zeros(3)
+    return np.rint((vertices.min(axis=0) + vertices.max(axis=0)) / 2.0)
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the offset of a mesh file is kept: ``room.stl`` -> ``room.stl.offset.json``."""
+    return path.with_name(path.name + ".offset.json")
+
+
+def read_sidecar(path: Path) -> np.ndarray:
+    """Offset (3,) kept beside a mesh file; zero without a sidecar.
+
+    Raises:
+        ScanError: the sidecar is there but does not hold {"offset": [x, y, z]}.
+    """
+    sidecar = sidecar_path(path)
+    if not sidecar.is_file():
+        return np.zeros(3)
+    try:
+        offset = np.array(json.loads(sidecar.read_text(encoding="utf-8"))["offset"], dtype=np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ScanError(f"{sidecar} cannot be read ({error}): repair or remove it") from error
+    if offset.shape != (3,) or not np.isfinite(offset).all():
+        raise ScanError(f"{sidecar} does not hold three finite numbers under 'offset': repair or remove it")
+    return offset

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Loss terms of a viscous eikonal fit as pure functions (ViscoReg, arXiv 2507.00412, and the SIREN family).
+
+Every term is a mean over its own points with its own named weight, so that no weight changes when eps reaches 0. (The
+reference code of the paper takes one mean over surface and off-surface points together once eps is 0, which halves
+the eikonal weight there; here it stays.)
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fastsdf.config import ViscosityConfig
+from fastsdf.operators import Stencil
+
+
+def surface_loss(sdf: Tensor) -> Tensor:
+    """mean |u| over points of the scan; sdf: (n,)."""
+    return sdf.abs().mean()
+
+
+def inter_loss(sdf: Tensor, sharpness: float) -> Tensor:
+    """mean exp(-sharpness |u|): keeps the zero set away from off-surface points (SIREN, arXiv 2006.09661, eq. 6)."""
+    return torch.exp(-sharpness * sdf.abs()).mean()
+
+
+def normal_loss(gradient: Tensor, normals: Tensor) -> Tensor:
+    """mean 1 - |cos| between grad u and unoriented unit normals, both (n, 3)."""
+    return (1.0 - functional.cosine_similarity(gradient, normals, dim=-1).abs()).mean()
+
+
+def viscous_eikonal_residual(stencil: Stencil, epsilon: float, config: ViscosityConfig, step: float) -> Tensor:
+    """Residual (n,) of the viscous eikonal equation |grad u| = 1 + eps lap u.
+
+    ``uniform``: |grad u| - 1 - eps lap u, as in the paper's code; its vanishing-viscosity limit is positive
+    everywhere, so eps must end at 0. ``signed``: eps sign(u) lap u, consistent on both sides, with the smooth sign
+    u / sqrt(u^2 + h^2). ``squared_norm`` replaces |grad u| - 1 by |grad u|^2 - 1.
+
+    Args:
+        stencil: values at n points.
+        epsilon: viscosity, a length in the frame of the points; 0 gives the plain eikonal residual.
+        config: the form of the residual.
+        step: finite-difference step h, the width of the smooth sign.
+    """
+    squared = stencil.gradient.square().sum(-1)
+    residual = squared - 1.0 if config.residual == "squared_norm" else squared.clamp_min(1e-12).sqrt() - 1.0
+    if epsilon == 0.0:
+        return residual
+    laplacian = stencil.laplacian
+    if config.form == "signed":
+        sdf = stencil.sdf.detach()
+        laplacian = laplacian * sdf / (sdf.square() + step**2).sqrt()
+    return residual - epsilon * laplacian
+
+
+def residual_loss(residual: Tensor, power: int) -> Tensor:
+    """mean |r| (power 1) or mean r^2 (power 2)."""
+    return residual.abs().mean() if power == 1 else residual.square().mean()

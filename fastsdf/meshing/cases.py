@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The marching-cubes case table, derived from one rule per cube face instead of typed in.
+
+Corner ``c`` of a cell sits at ``(c & 1, c >> 1 & 1, c >> 2 & 1)``; case bit ``c`` is set when that corner is negative
+(solid). Edge ``e`` runs along axis ``e // 4`` upwards from corner ``EDGE_CORNER[e]``.
+
+On every face, each run of negative corners is cut off by one segment, so on an ambiguous face (two diagonal negative
+corners) the negative corners are separated. The rule reads only that face's four signs, hence two cells that share a
+face draw the same segments on it, in opposite directions: the surface is closed and consistently oriented. Within a
+cell every crossed edge belongs to exactly one loop, so two loops of a cell never share an edge of the surface.
+"""
+
+from functools import cache
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+CORNERS = np.array([(c & 1, c >> 1 & 1, c >> 2 & 1) for c in range(8)], dtype=np.int64)
+EDGE_AXIS = np.repeat(np.arange(3), 4)
+EDGE_CORNER = np.array([c for axis in range(3) for c in range(8) if not c >> axis & 1], dtype=np.int64)
+
+
+class CaseTable(NamedTuple):
+    """Triangles of the 256 sign cases.
+
+    Attributes:
+        counts: (256,) int64 number of triangles.
+        triangles: (256, t, 3) int64 edge numbers 0..11, counter-clockwise seen from the positive side; rows past the
+            count are zero.
+    """
+
+    counts: np.ndarray
+    triangles: np.ndarray
+
+
+@cache
+def case_table() -> CaseTable:
+    """The table for all 256 cases; bit ``c`` of the case number is set when corner ``c`` is negative."""
+    per_case = [[t for loop in case_loops(case) for t in _fan(loop)] for case in range(256)]
+    counts = np.array([len(triangles) for triangles in per_case])
+    table = np.zeros((256, counts.max(), 3), dtype=np.int64)
+    for case, triangles in enumerate(per_case):
+        if triangles:
+            table[case, : len(triangles)] = triangles
+    counts.setflags(write=False)
+    table.setflags(write=False)
+    return CaseTable(counts, table)
+
+
+def case_loops(case: int) -> list[list[int]]:
+    """Closed loops of crossed edges of one case, each counter-clockwise seen from the positive side.
+
+    Args:
+        case: 0..255, bit ``c`` set when corner ``c`` is negative.
+
+    Returns:
+        Lists of edge numbers 0..11; every crossed edge occurs in exactly one loop, once.
+    """
+    follower: dict[int, int] = {}
+    for face in _faces():
+        follower.update(_segments(face, case))
+    loops = []
+    while follower:
+        start, edge = follower.popitem()
+        loop = [start]
+        while edge != start:
+            loop.append(edge)
+            edge = follower.pop(edge)
+        loops.append(loop)
+    return loops
+
+
+def _segments(face: tuple[int, ...], case: int) -> dict[int, int]:
+    """Directed segments on a face: from the edge that enters each run of negative corners to the edge that leaves."""
+    negative = [bool(case >> corner & 1) for corner in face]
+    segments = {}
+    for i in range(4):
+        if negative[i] and not negative[i - 1]:
+            last = i
+            while negative[(last + 1) % 4]:
+                last += 1
+            segments[_edge(face[i - 1], face[i])] = _edge(face[last % 4], face[(last + 1) % 4])
+    return segments
+
+
+@cache
+def _faces() -> tuple[tuple[int, ...], ...]:
+    """The four corners of each cube face, counter-clockwise seen from outside the cell."""
+    faces = []
+    for axis in range(3):
+        u, v = 1 << (axis + 1) % 3, 1 << (axis + 2) % 3
+        faces.append((0, v, u | v, u))
+        faces.append(tuple((1 << axis) | corner for corner in (0, u, u | v, v)))
+    return tuple(faces)
+
+
+@cache
+def _edge(a: int, b: int) -> int:
+    """Number of the edge between two adjacent corners."""
+    axis = (a ^ b).bit_length() - 1
+    return int(np.flatnonzero((axis == EDGE_AXIS) & (min(a, b) == EDGE_CORNER))[0])
+
+
+def _fan(loop: list[int]) -> list[tuple[int, int, int]]:
+    """Fan triangles of a loop, from the apex whose diagonals do not lie in a cube face and are shortest.
+
+    A diagonal inside a cube face could be drawn by the neighbouring cell too, and that edge would then have four
+    triangles; the apex is chosen to have none such (true for all 256 cases, see the tests).
+    """
+    rotations = [loop[i:] + loop[:i] for i in range(len(loop))]
+    best = min(rotations, key=lambda r: (*_fan_cost(r), r[0]))
+    return [(best[0], best[i], best[i + 1]) for i in range(1, len(best) - 1)]
+
+
+def _fan_cost(loop: list[int]) -> tuple[int, float]:
+    """(diagonals that lie in a cube face, summed squared length of the diagonals between edge midpoints)."""
+    diagonals = [(loop[0], other) for other in loop[2:-1]]
+    lengths = [float(((_midpoint(a) - _midpoint(b)) ** 2).sum()) for a, b in diagonals]
+    return sum(share_face(a, b) for a, b in diagonals), sum(lengths)
+
+
+def share_face(a: int, b: int) -> bool:
+    """Whether two edges lie in a common face of the cell."""
+    return any({a, b} <= {_edge(p, q) for p, q in combinations(f, 2) if (p ^ q).bit_count() == 1} for f in _faces())
+
+
+def _midpoint(edge: int) -> np.ndarray:
+    return CORNERS[EDGE_CORNER[edge]] + 0.5 * np.eye(3)[EDGE_AXIS[edge]]

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""From a scan to a fitted field, as a recipe: measure, normalise, choose settings, start, train."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastsdf.backends.base import Backend
+from fastsdf.config import FitConfig
+from fastsdf.errors import ScanError
+from fastsdf.field import FieldSpec, HashGridSDF
+from fastsdf.fitted import FittedField, Support
+from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
+from fastsdf.normalize import SceneTransform, fit_transform
+from fastsdf.runtime import choose_backend, choose_device
+from fastsdf.sampling import Sampler, SurfacePoints
+from fastsdf.scan import PointCloud
+from fastsdf.settings import resolve_settings
+from fastsdf.trainer import TrainState, make_state
+from fastsdf.warm_start import start_shape, warm_start
+
+MIN_POINTS = 100
+
+
+@dataclass(frozen=True)
+class PreparedScan:
+    """A scan measured and normalised.
+
+    Attributes:
+        transform: world <-> unit frame.
+        support: the scan inside the scene's box, world frame.
+        surface: the same points in the unit frame.
+        facts: figures for the report.
+    """
+
+    transform: SceneTransform
+    support: Support
+    surface: SurfacePoints
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A fit under way: what is needed to go on training or to mesh."""
+
+    config: FitConfig
+    prepared: PreparedScan
+    state: TrainState
+    device: str
+    backend_reason: str
+
+    @property
+    def fitted(self) -> FittedField:
+        """The field as it is now."""
+        return FittedField(self.state.field, self.prepared.transform, self.prepared.support)
+
+
+def prepare_scan(cloud: PointCloud) -> PreparedScan:
+    """Finds the scene's box, drops stray points outside it and measures local spacing and normals.
+
+    Raises:
+        ScanError: if fewer than 100 points lie in the box.
+    """
+    transform = fit_transform(cloud.points)
+    inside = transform.contains(cloud.points)
+    kept = cloud.select(inside)
+    if len(kept) < MIN_POINTS:
+        raise ScanError(
+            f"only {len(kept)} of {len(cloud)} points belong together; the scan needs at least {MIN_POINTS}"
+        )
+    geometry = measure_local_geometry(kept.points)
+    normals = geometry.normals if kept.normals is None else kept.normals
+    surface = SurfacePoints(
+        transform.to_unit(kept.points).astype(np.float32),
+        normals.astype(np.float32),
+        (geometry.spacing / transform.half_extent_m).astype(np.float32),
+        np.asarray(transform.lower),
+        np.asarray(transform.upper),
+    )
+    facts = _scan_facts(cloud, kept, transform, geometry)
+    return PreparedScan(transform, Support(kept.points, geometry.spacing), surface, facts)
+
+
+def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
+    """A session at step 0: settings chosen, field initialised and warm-started.
+
+    Raises:
+        ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
+    """
+    device = choose_device(config.device)
+    backend, reason = choose_backend(config.backend, device)
+    resolved = resolve_settings(
+        config,
+        spacing_m=prepared.facts["spacing_m"],
+        area_m2=prepared.facts["area_m2"],
+        half_extent_m=prepared.transform.half_extent_m,
+        device=device,
+    )
+    spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
+    state = new_state(spec, prepared.surface, resolved, backend, device)
+    lower, upper = (
+        torch.as_tensor(c, dtype=state.field.table.dtype, device=device)
+        for c in (prepared.surface.lower, prepared.surface.upper)
+    )
+    warm_start(
+        state.field,
+        start_shape(resolved.scene, lower, upper),
+        (lower, upper),
+        min(resolved.training.levels.first, spec.grid.num_levels),
+        resolved.training.warm_start_steps,
+        state.sampler.generator,
+    )
+    return Session(resolved, prepared, state, device, reason)
+
+
+def new_state(spec: FieldSpec, surface: SurfacePoints, config: FitConfig, backend: Backend, device: str) -> TrainState:
+    """An untrained field on its device with its sampler and optimiser."""
+    dtype = torch.float64 if config.precision == "float64" else torch.float32
+    field = HashGridSDF(spec, backend, torch.Generator().manual_seed(config.seed)).to(device, dtype)
+    sampler = Sampler(surface, config.sampling, device, dtype, config.seed + 1)
+    return make_state(field, sampler, config)
+
+
+def _scan_facts(
+    cloud: PointCloud, kept: PointCloud, transform: SceneTransform, geometry: LocalGeometry
+) -> dict[str, Any]:
+    extent = (np.asarray(transform.upper) - np.asarray(transform.lower)) * transform.half_extent_m
+    return {
+        "points": len(cloud),
+        "points_in_box": len(kept),
+        "extent_m": [round(float(e), 4) for e in extent],
+        "spacing_m": geometry.median_spacing,
+        "roughness_m": float(np.median(geometry.roughness)),
+        "area_m2": geometry.area,
+        "normals": "from the file" if cloud.normals is not None else "estimated",
+        "sensors": cloud.sensors is not None,
+        "notes": list(cloud.notes),
+    }

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""A run folder: config.yaml, run.json, checkpoint.pt and mesh.ply, each written whole or not at all."""
+
+import json
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from fastsdf.config import FitConfig
+from fastsdf.errors import CheckpointError
+from fastsdf.field import FieldSpec, HashGridSDF
+from fastsdf.fitted import FittedField, Support
+from fastsdf.io import atomic_path
+from fastsdf.normalize import SceneTransform
+from fastsdf.pipeline import PreparedScan, Session, new_state
+from fastsdf.runtime import choose_backend, choose_device
+from fastsdf.sampling import SurfacePoints
+
+FORMAT = 1
+_UNPICKLING = (pickle.UnpicklingError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run and the ways to read and write them."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Weights, settings and, while unfinished, the optimiser's state."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def mesh(self) -> Path:
+        """The mesh of the fit."""
+        return self.path / "mesh.ply"
+
+    def write_config(self, config: FitConfig) -> None:
+        """Writes the resolved configuration; ``fit --config RUN/config.yaml`` reproduces the run."""
+        with atomic_path(self.path / "config.yaml") as temporary:
+            temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+    def write_report(self, report: dict[str, Any]) -> None:
+        """Writes run.json."""
+        write_json(report, self.path / "run.json")
+
+    def save(self, session: Session, finished: bool) -> None:
+        """Writes a checkpoint; the optimiser's state is left out of a finished one."""
+        prepared, state = session.prepared, session.state
+        content = {
+            "format": FORMAT,
+            "finished": finished,
+            "config": session.config.model_dump(mode="json"),
+            "spec": state.field.spec.state(),
+            "transform": prepared.transform.state(),
+            "facts": prepared.facts,
+            "points": _tensor(prepared.surface.points),
+            "normals": _tensor(prepared.surface.normals),
+            "spacing": _tensor(prepared.surface.spacing),
+            "weights": state.field.state_dict(),
+            "optimizer": None if finished else state.optimizer.state_dict(),
+            "generator": state.sampler.generator.get_state(),
+            "step": state.step,
+            "seconds": state.seconds,
+            "history": state.history,
+        }
+        with atomic_path(self.checkpoint) as temporary:
+            torch.save(content, temporary)
+
+    def load(self) -> dict[str, Any]:
+        """The content of the checkpoint, on the CPU.
+
+        Raises:
+            CheckpointError: if there is none, or it is damaged or from another format.
+        """
+        if not self.checkpoint.is_file():
+            raise CheckpointError(f"no checkpoint.pt in {self.path}; give the folder that 'fastsdf fit -o' wrote")
+        try:
+            content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError, *_UNPICKLING) as error:
+            raise CheckpointError(f"{self.checkpoint} cannot be read ({error}); run 'fastsdf fit' again") from error
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != FORMAT:
+            raise CheckpointError(f"{self.checkpoint} has format {found}, this version reads {FORMAT}; fit again")
+        return content
+
+    def load_fitted(self, device: str = "auto") -> tuple[FittedField, FitConfig]:
+        """The fitted field and its resolved configuration, on a device."""
+        content = self.load()
+        config = FitConfig.model_validate(content["config"])
+        device = choose_device(device)
+        backend, _ = choose_backend(config.backend, device)
+        prepared = _restore_scan(content)
+        field = HashGridSDF(FieldSpec.from_state(content["spec"]), backend, torch.Generator())
+        field.to(device, content["weights"]["table"].dtype).load_state_dict(content["weights"])
+        return FittedField(field, prepared.transform, prepared.support), config
+
+    def resume(self) -> Session:
+        """The session as it was saved.
+
+        Raises:
+            CheckpointError: if the run is already finished.
+        """
+        content = self.load()
+        if content["finished"]:
+            raise CheckpointError(
+                f"{self.path} is already finished; mesh it with 'fastsdf mesh {self.path} -o OUT.ply'"
+            )
+        config = FitConfig.model_validate(content["config"])
+        device = choose_device(config.device)
+        backend, reason = choose_backend(config.backend, device)
+        prepared = _restore_scan(content)
+        state = new_state(FieldSpec.from_state(content["spec"]), prepared.surface, config, backend, device)
+        state.field.load_state_dict(content["weights"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.sampler.generator.set_state(content["generator"])
+        state.step, state.seconds, state.history = content["step"], content["seconds"], content["history"]
+        return Session(config, prepared, state, device, reason)
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Writes JSON whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(values, np.float32))
+
+
+def _restore_scan(content: dict[str, Any]) -> PreparedScan:
+    transform = SceneTransform(**content["transform"])
+    points, normals, spacing = (content[k].numpy() for k in ("points", "normals", "spacing"))
+    surface = SurfacePoints(points, normals, spacing, np.asarray(transform.lower), np.asarray(transform.upper))
+    support = Support(transform.to_world(points), spacing * transform.half_extent_m)
+    return PreparedScan(transform, support, surface, content["facts"])

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The machine: device choice, backend choice, versions and memory for the run's report."""
+
+import platform
+import resource
+import sys
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from fastsdf.backends.base import Backend
+from fastsdf.backends.torch_reference import TorchBackend
+from fastsdf.errors import ConfigError
+
+REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "numba", "trimesh", "open3d")
+
+
+def choose_device(name: str) -> str:
+    """Resolves ``auto`` to ``cuda`` where it works, else ``cpu``.
+
+    Raises:
+        ConfigError: if a CUDA device was asked for and is not there.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = int(name.partition(":")[2] or 0)
+        if index >= count:
+            raise ConfigError(
+                f"device '{name}' is not available ({count} CUDA devices found); use --device cpu or auto"
+            )
+    return name
+
+
+def choose_backend(name: str, device: str) -> tuple[Backend, str]:
+    """The backend and the reason for it.
+
+    Raises:
+        BackendUnavailable: if a backend asked for by name cannot run on the device.
+    """
+    reason = "asked for" if name == "torch" else f"only backend that runs on {device}"
+    return TorchBackend(), reason
+
+
+def describe_device(device: str) -> str:
+    """A device's name for people."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads ({platform.machine()})"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape a result."""
+    found = {"python": platform.python_version()}
+    for name in REPORTED_PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_memory_gib(device: str) -> dict[str, Any]:
+    """Peak resident memory of the process and, on CUDA, peak allocated device memory, in GiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = {"host": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)}
+    if device.startswith("cuda"):
+        peak["device"] = round(torch.cuda.max_memory_allocated(device) / 2**30, 3)
+    return peak
+
+
+def synchronize(device: str) -> None:
+    """Waits for the device, so that a host clock reads true."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""What a scan and a mesh are inside fastsdf: plain arrays in the scan's own world frame, float64."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """A scan in world coordinates.
+
+    Attributes:
+        points: (n, 3) float64, in the scan's units (metres unless stated).
+        normals: (n, 3) float64 unit vectors, or None.
+        colors: (n, 3) uint8 RGB, or None.
+        sensors: (n, 3) float64 position of the sensor that saw each point (the segment sensor -> point is free
+            space), or None.
+        notes: facts found while reading (rows dropped and why), for the report.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray | None = None
+    colors: np.ndarray | None = None
+    sensors: np.ndarray | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def select(self, index: np.ndarray) -> "PointCloud":
+        """The points of a boolean mask or an index array, with every attribute carried along."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        picked = {k: v[index] if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        return PointCloud(**picked)
+
+
+@dataclass(frozen=True)
+class TriangleMesh:
+    """A triangle mesh in world coordinates.
+
+    Attributes:
+        vertices: (v, 3) float64.
+        faces: (f, 3) int64 vertex indices; counter-clockwise seen from free space, so face normals point into the air.
+        normals: (v, 3) float64 unit vertex normals, or None.
+        colors: (v, 3) uint8 RGB, or None.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    normals: np.ndarray | None = None
+    colors: np.ndarray | None = None

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Chooses what a configuration leaves open, from the scan and the device; the only place that does."""
+
+import math
+from typing import Any
+
+from fastsdf.config import FitConfig
+
+VOXEL_SPACINGS = {"cuda": 0.6, "cpu": 0.75}
+STEPS = {"cuda": 4000, "cpu": 1500}
+BATCH = {"cuda": (32768, 16384, 16384), "cpu": (4096, 2048, 1024)}
+LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}
+LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
+CELLS_PER_SURFACE_CELL = 1.5
+GRID_WIDTH = 2.5
+
+
+def resolve_settings(
+    config: FitConfig, *, spacing_m: float, area_m2: float, half_extent_m: float, device: str
+) -> FitConfig:
+    """A configuration with every open value chosen.
+
+    The finest cell follows the median point spacing; the table holds the cells that the scan's area touches at that
+    size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the device type.
+
+    Args:
+        config: as asked for.
+        spacing_m: median local point spacing.
+        area_m2: estimated scanned area.
+        half_extent_m: half of the longest side of the scene.
+        device: resolved device name.
+    """
+    kind = "cuda" if device.startswith("cuda") else "cpu"
+    voxel = config.field.voxel_size_m or VOXEL_SPACINGS[kind] * spacing_m
+    across = max(GRID_WIDTH * half_extent_m / voxel, config.field.base_resolution)
+    levels = 1 + math.ceil(math.log(across / config.field.base_resolution) / math.log(LEVEL_GROWTH[kind]))
+    low, high = LOG2_TABLE_RANGE[kind]
+    log2_table = min(max(math.ceil(math.log2(CELLS_PER_SURFACE_CELL * area_m2 / voxel**2)), low), high)
+    surface, near, uniform = BATCH[kind]
+    mesh_voxel = config.mesh.voxel_size_m or voxel
+    chosen: dict[str, dict[str, Any]] = {
+        "field": {"voxel_size_m": voxel, "num_levels": max(levels, 2), "log2_table_size": log2_table},
+        "sampling": {"surface_points": surface, "near_points": near, "uniform_points": uniform},
+        "training": {"steps": STEPS[kind]},
+        "mesh": {
+            "voxel_size_m": mesh_voxel,
+            "support_min_m": 1.5 * spacing_m,
+            "support_max_m": 4.0 * spacing_m,
+            "min_component_area_m2": 100 * spacing_m**2,
+        },
+    }
+    return _fill(config, chosen)
+
+
+def _fill(config: FitConfig, chosen: dict[str, dict[str, Any]]) -> FitConfig:
+    """Sets the chosen values where the configuration holds None."""
+    sections = {}
+    for name, values in chosen.items():
+        section = getattr(config, name)
+        open_values = {k: v for k, v in values.items() if getattr(section, k) is None}
+        sections[name] = section.model_copy(update=open_values)
+    return config.model_copy(update=sections)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""First hits of rays on a mesh: the only place of this package that imports Open3D."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastsdf.scan import TriangleMesh
+from fastsdf.synthetic.solids import face_cross
+
+_CHUNK = 1_000_000
+
+
+class Hits(NamedTuple):
+    """First hits of n rays: range (n,) in units of the direction's length (inf = none), face (n,), normal (n, 3)."""
+
+    range_m: np.ndarray
+    face: np.ndarray
+    normal: np.ndarray
+
+
+class RayScene:
+    """A mesh made ready for ray casting (float32 inside: keep coordinates below some hundred metres)."""
+
+    def __init__(self, mesh: TriangleMesh) -> None:
+        import open3d as o3d
+
+        self._tensor = o3d.core.Tensor.from_numpy
+        self._scene = o3d.t.geometry.RaycastingScene()
+        vertices = np.ascontiguousarray(mesh.vertices, np.float32)
+        self._scene.add_triangles(self._tensor(vertices), self._tensor(np.ascontiguousarray(mesh.faces, np.uint32)))
+        cross = face_cross(mesh)
+        self._normals = cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-300)
+
+    def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
+        """First hits of the rays ``origins`` (n, 3) or (3,) + t ``directions`` (n, 3), t > 0.
+
+        Normals are the faces' own, not turned towards the ray; they are zero where nothing was hit.
+        """
+        rays = np.concatenate([np.broadcast_to(origins, directions.shape), directions], axis=1).astype(np.float32)
+        found = [self._scene.cast_rays(self._tensor(rays[i : i + _CHUNK])) for i in range(0, len(rays), _CHUNK)]
+        ranges = np.concatenate([f["t_hit"].numpy() for f in found]).astype(np.float64)
+        faces = np.concatenate([f["primitive_ids"].numpy() for f in found]).astype(np.int64)
+        hit = np.isfinite(ranges)
+        normals = np.zeros((len(rays), 3))
+        normals[hit] = self._normals[faces[hit]]
+        return Hits(ranges, np.where(hit, faces, -1), normals)
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """Unsigned distance (n,) of ``points`` (n, 3) to the mesh, metres."""
+        return self._scene.compute_distance(self._tensor(np.ascontiguousarray(points, np.float32))).numpy()

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""A virtual terrestrial scanner, and samples of exact surfaces."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastsdf.errors import InputError
+from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.synthetic.raycast import RayScene
+from fastsdf.synthetic.solids import face_cross
+
+if TYPE_CHECKING:
+    from fastsdf.synthetic.room import Scene
+
+_EDGE_M = 0.05
+_MIXED_SHARE = 0.3
+_MIN_RANGE_M = 0.1
+_ROUNDS = 60
+
+
+def even_directions(step_deg: float, rng: np.random.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of a spherical scan: rows of equal elevation, each with steps of about ``step_deg`` around.
+
+    Args:
+        step_deg: angle between neighbouring rays, degrees.
+        rng: if given, each ray is moved by up to a quarter step either way.
+
+    Returns:
+        (n, 3) unit directions and (n,) the index of each ray's neighbour in its row.
+    """
+    rows = max(round(180.0 / step_deg), 2)
+    elevations = (np.arange(rows) + 0.5) * np.pi / rows - np.pi / 2
+    counts = np.maximum(np.round(360.0 / step_deg * np.cos(elevations)).astype(np.int64), 3)
+    row = np.repeat(np.arange(rows), counts)
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    column = np.arange(len(row)) - first[row]
+    jitter = np.zeros((2, len(row))) if rng is None else rng.uniform(-0.25, 0.25, (2, len(row)))
+    azimuth = (column + 0.5 * (row % 2) + jitter[0]) * 2.0 * np.pi / counts[row]
+    elevation = elevations[row] + jitter[1] * np.pi / rows
+    flat = np.cos(elevation)
+    directions = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)], axis=1)
+    return directions, first[row] + (column + 1) % counts[row]
+
+
+def scan(
+    scene: "Scene",
+    *,
+    points: int | None = None,
+    angular_step_deg: float = 0.5,
+    range_noise_m: float = 0.003,
+    outliers: float = 0.005,
+    mixed_pixels: bool = True,
+    seed: int = 0,
+) -> PointCloud:
+    """Scans the scene from each of its stations.
+
+    Args:
+        scene: what to scan, and from where.
+        points: exact number of points wanted; the step follows from it. None: all rays of ``angular_step_deg``.
+        angular_step_deg: angle between neighbouring rays, degrees; used only if ``points`` is None.
+        range_noise_m: standard deviation of the Gaussian noise along the ray, metres.
+        outliers: share of rays, 0 to 1, that return a range drawn uniformly from 0.1 m to 1.3 times the true one.
+        mixed_pixels: at depth edges of more than 5 cm let 3 rays in 10 return a range between the two depths.
+        seed: equal seeds give equal scans.
+
+    Returns:
+        Points with ``sensors``; no normals.
+
+    Raises:
+        InputError: a value is out of range, or fewer than ``points`` rays hit the scene.
+    """
+    if not 0.0 <= outliers <= 1.0 or range_noise_m < 0 or angular_step_deg <= 0 or (points is not None and points < 1):
+        raise InputError(
+            f"scan: {points=}, {angular_step_deg=}, {range_noise_m=}, {outliers=}: a value is out of range"
+        )
+    rng = np.random.default_rng([seed, 3])
+    step, rays = _step_for(points, len(scene.stations)) if points else angular_step_deg, RayScene(scene.mesh)
+    seen = [_sweep(rays, s, step, range_noise_m, outliers, mixed_pixels, rng) for s in scene.stations]
+    cloud = PointCloud(np.concatenate(seen), sensors=np.repeat(scene.stations, [len(p) for p in seen], axis=0))
+    if points is None:
+        return cloud
+    if len(cloud) < points:
+        raise InputError(f"only {len(cloud)} of the rays hit the scene, {points} points were asked for; is it open?")
+    return cloud.select(np.sort(rng.choice(len(cloud), points, replace=False)))
+
+
+def _step_for(points: int, stations: int) -> float:
+    """The step in degrees that gives 2% more rays than ``points`` from all stations together."""
+    return float(np.degrees(np.sqrt(4.0 * np.pi * stations / (1.02 * points))))
+
+
+def _sweep(
+    rays: RayScene,
+    station: np.ndarray,
+    step: float,
+    noise: float,
+    outliers: float,
+    mixed: bool,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Points (n, 3) that one station records."""
+    directions, neighbour = even_directions(step, rng)
+    hits = rays.cast(station, directions)
+    ranges = hits.range_m.copy()
+    if mixed:
+        nearby = _range_on_plane(hits.range_m, hits.normal, directions, directions[neighbour])
+        jump = hits.range_m[neighbour] - hits.range_m
+        edge = (np.abs(jump) > _EDGE_M) & (np.abs(hits.range_m[neighbour] - nearby) > _EDGE_M) & np.isfinite(jump)
+        chosen = np.flatnonzero(edge & (rng.random(len(ranges)) < _MIXED_SHARE))
+        ranges[chosen] += rng.random(len(chosen)) * jump[chosen]
+    hit = np.isfinite(hits.range_m)
+    ranges[hit] += noise * rng.standard_normal(int(hit.sum()))
+    stray = np.flatnonzero(hit & (rng.random(len(ranges)) < outliers))
+    ranges[stray] = rng.uniform(_MIN_RANGE_M, 1.3 * hits.range_m[stray])
+    return station + directions[hit] * ranges[hit, None]
+
+
+def _range_on_plane(ranges: np.ndarray, normals: np.ndarray, rays: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Range (n,) at which the ray ``others`` meets the plane that the ray ``rays`` hit; inf where it does not."""
+    facing, turned = (normals * rays).sum(axis=1), (normals * others).sum(axis=1)
+    meets = np.isfinite(ranges) & (facing * turned > 1e-12)
+    result = np.full(len(ranges), np.inf)
+    result[meets] = ranges[meets] * facing[meets] / turned[meets]
+    return result
+
+
+def sample_surface(mesh: TriangleMesh, n: int, seed: int | np.random.Generator = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Area-uniform samples of a mesh: points (n, 3) and unit face normals (n, 3).
+
+    Raises:
+        InputError: the mesh has no area.
+    """
+    rng = np.random.default_rng(seed)
+    cross = face_cross(mesh)
+    areas = np.linalg.norm(cross, axis=1)
+    total = np.cumsum(areas)
+    if not len(total) or not total[-1] > 0:
+        raise InputError(f"cannot sample a mesh of {len(mesh.faces)} faces without area")
+    face = np.searchsorted(total, rng.random(n) * total[-1], side="right").clip(max=len(total) - 1)
+    root, along = np.sqrt(rng.random((n, 1))), rng.random((n, 1))
+    a, b, c = (mesh.vertices[mesh.faces[face, i]] for i in range(3))
+    points = (1.0 - root) * a + root * ((1.0 - along) * b + along * c)
+    return points, cross[face] / np.maximum(areas[face, None], 1e-300)
+
+
+def visible_samples(scene: "Scene", n: int, seed: int = 0) -> np.ndarray:
+    """Area-uniform samples (n, 6), x y z nx ny nz, of the surface that some station sees from its front.
+
+    Raises:
+        InputError: less than about one part in sixty of the surface is visible.
+    """
+    rng = np.random.default_rng([seed, 4])
+    rays = RayScene(scene.mesh)
+    found, count = [], 0
+    for _ in range(_ROUNDS):
+        points, normals = sample_surface(scene.mesh, n, rng)
+        kept = _seen(rays, scene.stations, points, normals)
+        found.append(np.concatenate([points[kept], normals[kept]], axis=1))
+        count += int(kept.sum())
+        if count >= n:
+            return np.concatenate(found)[:n]
+    raise InputError(
+        f"only {count} of {_ROUNDS * n} surface samples are visible from the {len(scene.stations)} stations"
+    )
+
+
+def _seen(rays: RayScene, stations: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """(n,) True where a ray from some station reaches the point's front before anything else (to 1 mm)."""
+    seen = np.zeros(len(points), bool)
+    for station in stations:
+        toward = points - station
+        index = np.flatnonzero(~seen & ((toward * normals).sum(axis=1) < 0))
+        length = np.linalg.norm(toward[index], axis=1)
+        hits = rays.cast(station, toward[index] / length[:, None])
+        seen[index[hits.range_m > length - 1e-3]] = True
+    return seen
