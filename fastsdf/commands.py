@@ -43,7 +43,7 @@ def fit_scan(scan: Path, out: Path, config: FitConfig, sensor: tuple[float, floa
     with watch.stage("read"):
         cloud = read_point_cloud(scan, sensor=sensor)
     with console.status("measuring the scan"), watch.stage("prepare"):
-        prepared = prepare_scan(cloud)
+        prepared = prepare_scan(cloud, config)
     _describe_scan(console, scan, prepared.facts)
     with watch.stage("start"):
         session = start_fit(prepared, config)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The neural field u(x): hash-grid features and xyz through a small softplus network, positive in free space."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +34,7 @@ class FieldSpec:
     hidden_width: int
     hidden_layers: int
     softplus_beta: float
+    activation: str = "softplus"
 
     @staticmethod
     def from_config(config: FieldConfig, half_extent_m: float) -> "FieldSpec":
@@ -51,7 +54,7 @@ class FieldSpec:
         grid = GridSpec(
             config.num_levels, config.features_per_level, config.log2_table_size, config.base_resolution, finest
         )
-        return FieldSpec(grid, config.hidden_width, config.hidden_layers, config.softplus_beta)
+        return FieldSpec(grid, config.hidden_width, config.hidden_layers, config.softplus_beta, config.activation)
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
@@ -80,8 +83,13 @@ class HashGridSDF(nn.Module):
         table = torch.rand(grid.num_entries, grid.features_per_level, generator=generator)
         self.table = nn.Parameter((2 * table - 1) * START_FEATURE)
         widths = [3 + grid.num_features] + [spec.hidden_width] * spec.hidden_layers + [1]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
-        _geometric_init(self.layers, generator)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        _geometric_init(self.linears, generator)
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """Layers of the network, input to output."""
+        return cast(list[nn.Linear], list(self.layers))
 
     def forward(self, x: Tensor, active_levels: float) -> Tensor:
         """u at (n, 3) unit-frame points using the first ``active_levels`` levels, the last one faded: (n,)."""
@@ -100,12 +108,18 @@ class HashGridSDF(nn.Module):
 
     def network(self, x: Tensor, features: Tensor) -> Tensor:
         """The MLP on [xyz, features]; columns of locked levels are left out. Returns (n,)."""
-        first = self.layers[0]
+        first, *others = self.linears
         hidden = torch.cat([x, features], dim=1)
         hidden = functional.linear(hidden, first.weight[:, : hidden.shape[1]], first.bias)
-        for layer in list(self.layers)[1:]:
-            hidden = layer(functional.softplus(hidden, self.spec.softplus_beta))
+        for layer in others:
+            hidden = layer(self.activation(hidden))
         return hidden.squeeze(-1)
+
+    def activation(self, hidden: Tensor) -> Tensor:
+        """The hidden layers' activation."""
+        if self.spec.activation == "relu":
+            return functional.relu(hidden)
+        return functional.softplus(hidden, self.spec.softplus_beta)
 
     def step_size(self, active_levels: float, step_cells: float) -> float:
         """Finite-difference step h in the unit frame: ``step_cells`` cells of the finest active level."""
@@ -116,10 +130,10 @@ class HashGridSDF(nn.Module):
         return {"grid": [self.table], "network": list(self.layers.parameters())}
 
 
-def _geometric_init(layers: nn.ModuleList, generator: torch.Generator, radius: float = 0.9) -> None:
+def _geometric_init(layers: Sequence[nn.Linear], generator: torch.Generator, radius: float = 0.9) -> None:
     """An inverted ball, u ~ radius - |x| (Atzmon & Lipman 2020, SAL, theorem 1, negated: positive inside)."""
     with torch.no_grad():
-        for layer in list(layers)[:-1]:
+        for layer in layers[:-1]:
             std = math.sqrt(2.0 / layer.out_features)
             layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * std)
             layer.bias.zero_()

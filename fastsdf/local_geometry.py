@@ -4,9 +4,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 CHUNK = 1 << 18
+ROUGHNESS_TO_NOISE = 1.15
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class LocalGeometry:
         return float(np.median(self.spacing))
 
     @property
+    def noise(self) -> float:
+        """Standard deviation of the points about their local planes: the median roughness, times 1.15 for its bias."""
+        return ROUGHNESS_TO_NOISE * float(np.median(self.roughness))
+
+    @property
     def area(self) -> float:
         """Estimated area of the sampled surface: the sum of the points' squares."""
         return float(np.sum(self.spacing**2))
@@ -44,13 +50,13 @@ def measure_local_geometry(points: np.ndarray, neighbours: int = 16) -> LocalGeo
         points: (n, 3) float64, n > neighbours.
         neighbours: size k of the neighbourhood.
     """
-    tree = cKDTree(points)
+    tree = KDTree(points)
     parts = [_measure_chunk(tree, points, i, neighbours) for i in range(0, len(points), CHUNK)]
     spacing, normals, roughness = (np.concatenate(p) for p in zip(*parts, strict=True))
     return LocalGeometry(spacing, normals, roughness)
 
 
-def _measure_chunk(tree: cKDTree, points: np.ndarray, start: int, k: int) -> tuple[np.ndarray, ...]:
+def _measure_chunk(tree: KDTree, points: np.ndarray, start: int, k: int) -> tuple[np.ndarray, ...]:
     query = points[start : start + CHUNK]
     distance, index = tree.query(query, k + 1, workers=-1)
     spacing = distance[:, -1] * np.sqrt(np.pi / k)

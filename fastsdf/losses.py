@@ -24,9 +24,19 @@ def inter_loss(sdf: Tensor, sharpness: float) -> Tensor:
     return torch.exp(-sharpness * sdf.abs()).mean()
 
 
-def normal_loss(gradient: Tensor, normals: Tensor) -> Tensor:
-    """mean 1 - |cos| between grad u and unoriented unit normals, both (n, 3)."""
-    return (1.0 - functional.cosine_similarity(gradient, normals, dim=-1).abs()).mean()
+def normal_loss(gradient: Tensor, normals: Tensor, confidence: Tensor) -> Tensor:
+    """mean c (1 - cos) + (1 - c) (1 - |cos|) between grad u and unit normals, both (n, 3).
+
+    ``confidence`` c (n,) in [0, 1] says how sure it is that a normal points into the air (SIREN, arXiv 2006.09661,
+    eq. 6, has c = 1).
+    """
+    cosine = functional.cosine_similarity(gradient, normals, dim=-1)
+    return (1.0 - confidence * cosine - (1.0 - confidence) * cosine.abs()).mean()
+
+
+def near_loss(sdf: Tensor, distance: Tensor, confidence: Tensor) -> Tensor:
+    """mean c |u - d|: u (n,) near the surface against the signed distance d (n,) to the nearest tangent plane."""
+    return (confidence * (sdf - distance).abs()).mean()
 
 
 def viscous_eikonal_residual(stencil: Stencil, epsilon: float, config: ViscosityConfig, step: float) -> Tensor:

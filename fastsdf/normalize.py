@@ -42,7 +42,8 @@ class SceneTransform:
     def contains(self, points_m: np.ndarray, margin: float = 0.0) -> np.ndarray:
         """(n,) bool: inside the robust box widened by ``margin`` (unit-frame length)."""
         x = self.to_unit(points_m)
-        return ((x >= np.asarray(self.lower) - margin) & (x <= np.asarray(self.upper) + margin)).all(1)
+        inside = (x >= np.asarray(self.lower) - margin) & (x <= np.asarray(self.upper) + margin)
+        return np.asarray(inside.all(1))
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint; ``SceneTransform(**state)`` restores it."""

@@ -19,8 +19,6 @@ from fastsdf.errors import UnsupportedDerivative
 Mode = Literal["central", "tetrahedral", "autograd"]
 Field = Callable[[Tensor], Tensor]
 
-_CENTRAL = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
-_TETRAHEDRAL = ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1))
 _ORDER_NEEDED = 3
 
 
@@ -57,16 +55,18 @@ def require_mode(mode: Mode, info: BackendInfo) -> None:
         )
 
 
-def _taps(field: Field, x: Tensor, step: float, directions: tuple[tuple[int, ...], ...]) -> Tensor:
-    """u at the centre (row 0) and at x + step * direction: (1 + taps, n)."""
-    offsets = torch.tensor(((0, 0, 0), *directions), dtype=x.dtype, device=x.device) * step
-    points = (x[None] + offsets[:, None]).reshape(-1, 3)
-    return field(points).reshape(len(offsets), len(x))
+def _taps(field: Field, x: Tensor, offsets: Tensor) -> Tensor:
+    """u at the centre (row 0) and at x + offsets (t, 3): (1 + t, n). The taps of a point are evaluated side by side."""
+    offsets = torch.cat([torch.zeros_like(offsets[:1]), offsets])
+    points = (x[:, None] + offsets).reshape(-1, 3)
+    return field(points).reshape(len(x), len(offsets)).T
 
 
 def _central(field: Field, x: Tensor, step: float) -> Stencil:
-    u = _taps(field, x, step, _CENTRAL)
-    gradient = (u[1::2] - u[2::2]).T / (2 * step)
+    """Taps at x +- h e_i: grad_i = (u_i+ - u_i-) / 2h, lap = sum (u_i+- - u) / h^2."""
+    arms = step * torch.eye(3, dtype=x.dtype, device=x.device)
+    u = _taps(field, x, torch.cat([arms, -arms]))
+    gradient = (u[1:4] - u[4:7]).T / (2 * step)
     laplacian = (u[1:] - u[0]).sum(0) / step**2
     return Stencil(u[0], gradient, laplacian)
 
@@ -74,8 +74,9 @@ def _central(field: Field, x: Tensor, step: float) -> Stencil:
 def _tetrahedral(field: Field, x: Tensor, step: float) -> Stencil:
     """Taps at x + h/sqrt(3) k_i: grad = sqrt(3)/(4h) sum k_i u_i, lap = 3/(2h^2) sum (u_i - u)."""
     arm = step / math.sqrt(3.0)
-    u = _taps(field, x, arm, _TETRAHEDRAL)
-    directions = torch.tensor(_TETRAHEDRAL, dtype=x.dtype, device=x.device)
+    directions = 2 * torch.eye(3, dtype=x.dtype, device=x.device) - 1
+    directions = torch.cat([directions, torch.ones_like(directions[:1])])
+    u = _taps(field, x, arm * directions)
     gradient = u[1:].T @ directions / (4 * arm)
     laplacian = 1.5 / step**2 * (u[1:] - u[0]).sum(0)
     return Stencil(u[0], gradient, laplacian)

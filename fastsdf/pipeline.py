@@ -17,7 +17,9 @@ from fastsdf.normalize import SceneTransform, fit_transform
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud
+from fastsdf.sign_evidence import orient_scan
 from fastsdf.settings import resolve_settings
+from fastsdf.smoothing import smooth_points
 from fastsdf.trainer import TrainState, make_state
 from fastsdf.warm_start import start_shape, warm_start
 
@@ -57,8 +59,8 @@ class Session:
         return FittedField(self.state.field, self.prepared.transform, self.prepared.support)
 
 
-def prepare_scan(cloud: PointCloud) -> PreparedScan:
-    """Finds the scene's box, drops stray points outside it and measures local spacing and normals.
+def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
+    """Finds the scene's box, drops stray points outside it, measures, orients and smooths the points.
 
     Raises:
         ScanError: if fewer than 100 points lie in the box.
@@ -71,15 +73,20 @@ def prepare_scan(cloud: PointCloud) -> PreparedScan:
             f"only {len(kept)} of {len(cloud)} points belong together; the scan needs at least {MIN_POINTS}"
         )
     geometry = measure_local_geometry(kept.points)
-    normals = geometry.normals if kept.normals is None else kept.normals
+    device = choose_device(config.device)
+    evidence = orient_scan(kept, geometry, config.prepare.orientation, config.scene, device)
+    points, normals = smooth_points(
+        kept.points, evidence.normals, geometry.spacing, geometry.noise, config.prepare.smoothing_rounds, device
+    )
     surface = SurfacePoints(
-        transform.to_unit(kept.points).astype(np.float32),
+        transform.to_unit(points).astype(np.float32),
         normals.astype(np.float32),
+        evidence.confidence.astype(np.float32),
         (geometry.spacing / transform.half_extent_m).astype(np.float32),
         np.asarray(transform.lower),
         np.asarray(transform.upper),
     )
-    facts = _scan_facts(cloud, kept, transform, geometry)
+    facts = {**_scan_facts(cloud, kept, transform, geometry), **evidence.facts}
     return PreparedScan(transform, Support(kept.points, geometry.spacing), surface, facts)
 
 
@@ -132,9 +139,7 @@ def _scan_facts(
         "points_in_box": len(kept),
         "extent_m": [round(float(e), 4) for e in extent],
         "spacing_m": geometry.median_spacing,
-        "roughness_m": float(np.median(geometry.roughness)),
+        "noise_m": geometry.noise,
         "area_m2": geometry.area,
-        "normals": "from the file" if cloud.normals is not None else "estimated",
-        "sensors": cloud.sensors is not None,
         "notes": list(cloud.notes),
     }

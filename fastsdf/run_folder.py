@@ -63,6 +63,8 @@ class RunFolder:
             "facts": prepared.facts,
             "points": _tensor(prepared.surface.points),
             "normals": _tensor(prepared.surface.normals),
+            "confidence": _tensor(prepared.surface.confidence),
+            "support": torch.as_tensor(prepared.support.points_m),
             "spacing": _tensor(prepared.surface.spacing),
             "weights": state.field.state_dict(),
             "optimizer": None if finished else state.optimizer.state_dict(),
@@ -137,7 +139,10 @@ def _tensor(values: np.ndarray) -> torch.Tensor:
 
 def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     transform = SceneTransform(**content["transform"])
-    points, normals, spacing = (content[k].numpy() for k in ("points", "normals", "spacing"))
-    surface = SurfacePoints(points, normals, spacing, np.asarray(transform.lower), np.asarray(transform.upper))
-    support = Support(transform.to_world(points), spacing * transform.half_extent_m)
+    points, normals, confidence, spacing = (
+        content[k].numpy() for k in ("points", "normals", "confidence", "spacing")
+    )
+    corners = np.asarray(transform.lower), np.asarray(transform.upper)
+    surface = SurfacePoints(points, normals, confidence, spacing, *corners)
+    support = Support(content["support"].numpy(), spacing * transform.half_extent_m)
     return PreparedScan(transform, support, surface, content["facts"])

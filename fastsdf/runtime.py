@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from fastsdf.backends.base import Backend
-from fastsdf.backends.torch_reference import TorchBackend
+from fastsdf.backends.registry import select_backend
 from fastsdf.errors import ConfigError
 
 REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "numba", "trimesh", "open3d")
@@ -34,14 +34,13 @@ def choose_device(name: str) -> str:
     return name
 
 
-def choose_backend(name: str, device: str) -> tuple[Backend, str]:
-    """The backend and the reason for it.
+def choose_backend(name: str, device: str, precision: str = "float32") -> tuple[Backend, str]:
+    """The backend for a device and the reason for it (see `fastsdf.backends.registry`).
 
     Raises:
-        BackendUnavailable: if a backend asked for by name cannot run on the device.
+        BackendUnavailable: if a backend asked for by name cannot run here.
     """
-    reason = "asked for" if name == "torch" else f"only backend that runs on {device}"
-    return TorchBackend(), reason
+    return select_backend(name, device.partition(":")[0], getattr(torch, precision))
 
 
 def describe_device(device: str) -> str:

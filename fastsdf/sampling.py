@@ -14,11 +14,24 @@ BOX_PADDING = 0.08
 
 
 class TrainBatch(NamedTuple):
-    """Points of one step in the unit frame: on the scan (with normals), scattered around it, uniform in the box."""
+    """Points of one step in the unit frame.
+
+    Attributes:
+        surface: (s, 3) points of the scan.
+        normals: (s, 3) their unit normals.
+        confidence: (s,) how sure it is that these point into the air.
+        near: (m, 3) points scattered around points of the scan.
+        near_distance: (m,) signed distance of those to the tangent plane of their scan point.
+        near_confidence: (m,) confidence of that plane's side.
+        uniform: (k, 3) points uniform in the box.
+    """
 
     surface: Tensor
     normals: Tensor
+    confidence: Tensor
     near: Tensor
+    near_distance: Tensor
+    near_confidence: Tensor
     uniform: Tensor
 
 
@@ -28,13 +41,15 @@ class SurfacePoints:
 
     Attributes:
         points: (n, 3) points.
-        normals: (n, 3) unit normals of arbitrary sign.
+        normals: (n, 3) unit normals, into the air as far as known.
+        confidence: (n,) 0 (arbitrary sign) to 1.
         spacing: (n,) local point spacing.
         lower, upper: (3,) corners of the scene's box.
     """
 
     points: np.ndarray
     normals: np.ndarray
+    confidence: np.ndarray
     spacing: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
@@ -64,9 +79,12 @@ class Sampler:
         weights = np.asarray(surface.spacing, np.float64) ** config.density_exponent
         cumulative = np.cumsum(weights)
         self._cumulative = torch.as_tensor(cumulative / cumulative[-1], dtype=torch.float64, device=device)
-        self._points, self._normals, self._spacing, lower, upper = (
+        self._points, self._normals, self._confidence, self._spacing, lower, upper = (
             torch.as_tensor(a, dtype=dtype, device=device)
-            for a in (surface.points, surface.normals, surface.spacing, surface.lower, surface.upper)
+            for a in (
+                *(surface.points, surface.normals, surface.confidence, surface.spacing),
+                *(surface.lower, surface.upper),
+            )
         )
         self._lower = lower - BOX_PADDING
         self._extent = upper - lower + 2 * BOX_PADDING
@@ -76,10 +94,18 @@ class Sampler:
         surface_count, near_count, uniform_count = self._counts
         index = self._draw_indices(surface_count + near_count)
         on, around = index[:surface_count], index[surface_count:]
-        spread = self._config.near_spread * self._spacing[around, None]
-        near = self._points[around] + spread * self._normal((near_count, 3))
+        shift = self._config.near_spread * self._spacing[around, None] * self._normal((near_count, 3))
+        near_distance = (shift * self._normals[around]).sum(-1)
         uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._points.dtype)
-        return TrainBatch(self._points[on], self._normals[on], near, uniform)
+        return TrainBatch(
+            self._points[on],
+            self._normals[on],
+            self._confidence[on],
+            self._points[around] + shift,
+            near_distance,
+            self._confidence[around],
+            uniform,
+        )
 
     def _draw_indices(self, count: int) -> Tensor:
         position = self._uniform((count,), torch.float64)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a scan and a mesh are inside fastsdf: plain arrays in the scan's own world frame, float64."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -31,8 +31,7 @@ class PointCloud:
     def select(self, index: np.ndarray) -> "PointCloud":
         """The points of a boolean mask or an index array, with every attribute carried along."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        picked = {k: v[index] if isinstance(v, np.ndarray) else v for k, v in values.items()}
-        return PointCloud(**picked)
+        return replace(self, **{k: v[index] for k, v in values.items() if isinstance(v, np.ndarray)})
 
 
 @dataclass(frozen=True)

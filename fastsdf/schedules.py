@@ -58,7 +58,7 @@ def viscosity(t: float, config: ViscosityConfig, step: float) -> float:
 
 
 def active_levels(t: float, num_levels: int, config: LevelsConfig) -> float:
-    """Number of unlocked levels, fractional while the next one fades in (coarse to fine, linear up to ``unlock_end``)."""
+    """Number of unlocked levels, coarse to fine and linear up to ``unlock_end``; fractional while one fades in."""
     first = min(config.first, num_levels)
     if config.unlock_end <= 0:
         return float(num_levels)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The training loop: one readable step, schedules around it, and no input or output of its own."""
 
+import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ from fastsdf.field import HashGridSDF
 from fastsdf.operators import Stencil, differentiate, require_mode
 from fastsdf.sampling import Sampler, TrainBatch
 
-TERMS = ("surface", "inter", "eikonal_off_surface", "eikonal_surface", "normal")
+TERMS: tuple[str, ...] = ("surface", "inter", "eikonal_off_surface", "eikonal_surface", "normal", "near")
 
 
 class StepSettings(NamedTuple):
@@ -49,7 +50,7 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     step: int = 0
     seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def make_state(field_: HashGridSDF, sampler: Sampler, config: FitConfig) -> TrainState:
@@ -73,15 +74,18 @@ def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSett
 def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: FitConfig) -> dict[str, Tensor]:
     """The unweighted loss terms of a batch, by name; terms of weight 0 are left out.
 
-    One stencil over all points serves every term. Surface points take the plain eikonal residual unless
-    ``viscosity.on_surface`` is set.
+    One stencil serves every term with derivatives; the rest of the surface points is evaluated once. Surface points
+    take the plain eikonal residual unless ``viscosity.on_surface`` is set.
     """
     weights = config.loss
-    points = torch.cat([batch.surface, batch.near, batch.uniform])
+    count = round(config.sampling.stencil_share * len(batch.surface))
+    points = torch.cat([batch.surface[:count], batch.near, batch.uniform])
     both = differentiate(lambda x: field_(x, s.active_levels), points, s.step_size, config.operators.mode)
-    count = len(batch.surface)
     on, off = Stencil(*(a[:count] for a in both)), Stencil(*(a[count:] for a in both))
-    terms = {"surface": losses.surface_loss(on.sdf)}
+    rest = field_(batch.surface[count:], s.active_levels)
+    terms = {"surface": losses.surface_loss(torch.cat([on.sdf, rest]))}
+    if weights.near:
+        terms["near"] = losses.near_loss(off.sdf[: len(batch.near)], batch.near_distance, batch.near_confidence)
     if weights.inter:
         terms["inter"] = losses.inter_loss(off.sdf[len(batch.near) :], weights.inter_sharpness)
     for name, stencil, viscous in (("off_surface", off, True), ("surface", on, config.viscosity.on_surface)):
@@ -89,7 +93,7 @@ def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: 
         residual = losses.viscous_eikonal_residual(stencil, epsilon, config.viscosity, s.step_size)
         terms[f"eikonal_{name}"] = losses.residual_loss(residual, config.viscosity.power)
     if weights.normal:
-        terms["normal"] = losses.normal_loss(on.gradient, batch.normals)
+        terms["normal"] = losses.normal_loss(on.gradient, batch.normals[:count], batch.confidence[:count])
     return terms
 
 

@@ -24,6 +24,7 @@ def _square(side: float, height: float = 0.0) -> TriangleMesh:
     return TriangleMesh(corners, np.array([[0, 1, 2], [0, 2, 3]]))
 
 
+@pytest.mark.open3d
 def test_concentric_spheres_are_their_gap_apart() -> None:
     result = evaluate(sphere(1.03, segments=256), sphere(1.0, segments=256), samples=SAMPLES)
     assert result.accuracy == pytest.approx(0.03, rel=0.01)
@@ -38,6 +39,7 @@ def test_concentric_spheres_are_their_gap_apart() -> None:
     assert result.area == pytest.approx(4 * np.pi * 1.03**2, rel=1e-3)
 
 
+@pytest.mark.open3d
 def test_a_raised_square_is_its_height_away() -> None:
     result = evaluate(_square(2.0, 0.02), _square(2.0), samples=SAMPLES)
     assert result.accuracy == pytest.approx(0.02, rel=1e-5)
@@ -45,6 +47,7 @@ def test_a_raised_square_is_its_height_away() -> None:
     assert result.f_score == (0.0, 1.0, 1.0)
 
 
+@pytest.mark.open3d
 def test_a_mesh_equals_itself() -> None:
     result = evaluate(BALL, BALL, samples=SAMPLES)
     assert result.chamfer_l1 < 1e-6
@@ -55,6 +58,7 @@ def test_a_mesh_equals_itself() -> None:
     assert result.reference_kind == "mesh"
 
 
+@pytest.mark.open3d
 def test_flipped_faces_only_change_the_signed_consistency() -> None:
     flipped = TriangleMesh(BALL.vertices, BALL.faces[:, ::-1])
     result = evaluate(flipped, BALL, samples=SAMPLES)
@@ -62,6 +66,7 @@ def test_flipped_faces_only_change_the_signed_consistency() -> None:
     assert result.normal_consistency == pytest.approx(1.0, abs=1e-4)
 
 
+@pytest.mark.open3d
 def test_a_far_square_counts_as_hallucinated_area() -> None:
     result = evaluate(merged([_square(2.0), _square(1.0, 3.0)]), _square(2.0), samples=SAMPLES)
     assert result.hallucinated_share == pytest.approx(0.2, abs=0.01)
@@ -72,6 +77,7 @@ def test_a_far_square_counts_as_hallucinated_area() -> None:
     assert result.components == 2
 
 
+@pytest.mark.open3d
 def test_half_a_surface_has_half_the_recall_unless_only_that_half_was_observed() -> None:
     whole, half = _square(2.0), TriangleMesh(_square(2.0).vertices * (0.5, 1.0, 1.0) - (0.5, 0, 0), _square(2.0).faces)
     assert evaluate(half, whole, samples=SAMPLES).recall[0] == pytest.approx(0.505, abs=0.01)
@@ -81,6 +87,7 @@ def test_half_a_surface_has_half_the_recall_unless_only_that_half_was_observed()
     assert (result.recall_kind, result.recall_samples) == ("observed", 2000)
 
 
+@pytest.mark.open3d
 def test_large_coordinates_give_the_same_numbers() -> None:
     mesh, reference = sphere(1.002, segments=64), sphere(1.0, segments=64)
     near = evaluate(mesh, reference, samples=SAMPLES).as_dict()
@@ -89,6 +96,7 @@ def test_large_coordinates_give_the_same_numbers() -> None:
         assert far[name] == pytest.approx(near[name], abs=2e-6), name
 
 
+@pytest.mark.open3d
 def test_reference_points_are_used_by_nearest_point() -> None:
     points, normals = sample_surface(BALL, 20_000, seed=1)
     bare = evaluate(sphere(1.2, segments=96), PointCloud(points), samples=5000)
@@ -114,12 +122,14 @@ def test_topology_welds_equal_vertices_and_counts_pieces_and_edges() -> None:
     assert topology(TriangleMesh(np.zeros((3, 3)), np.array([[0, 1, 2]]))) == (0, False, 0, 0)
 
 
+@pytest.mark.open3d
 def test_closest_point_names_the_face() -> None:
     distance, face = ClosestPoint(_square(2.0)).distance(np.array([[0.5, -0.5, 0.25], [-0.5, 0.5, -1.0]]))
     assert distance == pytest.approx([0.25, 1.0])
     assert face.tolist() == [0, 1]
 
 
+@pytest.mark.open3d
 def test_results_repeat_for_a_seed_and_go_to_json_and_rows() -> None:
     first, again = (evaluate(BALL, sphere(1.01), samples=2000, seed=7) for _ in range(2))
     assert first == again
@@ -129,6 +139,7 @@ def test_results_repeat_for_a_seed_and_go_to_json_and_rows() -> None:
     assert (table["F at 10 mm"].better, table["accuracy"].better, table["faces"].better) == ("up", "down", "")
 
 
+@pytest.mark.open3d
 def test_thresholds_and_protocol_can_be_chosen() -> None:
     result = evaluate(_square(2.0, 0.02), _square(2.0), samples=1000, thresholds=(0.019, 0.021))
     assert result.f_score == (0.0, 1.0)

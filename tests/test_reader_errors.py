@@ -116,8 +116,8 @@ def test_unreadable_paths(tmp_path, monkeypatch):
             read_point_cloud(tmp_path / "a.ply")
 
 
+@pytest.mark.open3d
 def test_damaged_pcd(tmp_path):
-    pytest.importorskip("open3d")
     (tmp_path / "b.pcd").write_text("not a pcd\n")
     with pytest.raises(ScanError, match=r"b\.pcd: open3d found no points"):
         read_point_cloud(tmp_path / "b.pcd")

@@ -4,6 +4,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ SOLIDS = {
 
 
 @pytest.fixture(scope="module")
-def room() -> Scene:
+def room(open3d: ModuleType) -> Scene:
     return furnished_room(5)
 
 
@@ -73,6 +74,7 @@ def test_solids_are_watertight_with_outward_normals(name: str) -> None:
         assert volume(mesh) == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.open3d
 @pytest.mark.parametrize(
     ("mesh", "sdf"),
     [
@@ -124,6 +126,7 @@ def test_too_small_rooms_are_refused() -> None:
         furnished_room(0, size=(2.0, 2.0, 2.5))
 
 
+@pytest.mark.open3d
 def test_an_apartment_has_stations_in_every_room() -> None:
     flat = apartment(1)
     extent = flat.mesh.vertices.max(axis=0) - flat.mesh.vertices.min(axis=0)
@@ -192,6 +195,7 @@ def test_surface_samples_are_area_uniform_and_lie_on_the_mesh() -> None:
         sample_surface(TriangleMesh(np.zeros((3, 3)), np.array([[0, 1, 2]])), 10)
 
 
+@pytest.mark.open3d
 def test_the_shipped_room_is_small_and_can_be_made_again() -> None:
     scene, cloud = bundled_room()
     stored, truth = read_point_cloud(DATA / "room.ply"), read_mesh(DATA / "room_gt.ply")

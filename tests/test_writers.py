@@ -89,11 +89,10 @@ def test_ply_precision_is_chosen_by_size(tmp_path, largest, kind):
     assert "property list uchar int vertex_indices" in data.header
 
 
-def test_open3d_reads_our_ply(tmp_path):
-    o3d = pytest.importorskip("open3d")
+def test_open3d_reads_our_ply(tmp_path, open3d):
     mesh = sphere(UTM)
     write_mesh(mesh, tmp_path / "m.ply")
-    read = o3d.io.read_triangle_mesh(str(tmp_path / "m.ply"))
+    read = open3d.io.read_triangle_mesh(str(tmp_path / "m.ply"))
     np.testing.assert_allclose(np.asarray(read.vertices), mesh.vertices, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(np.asarray(read.triangles), mesh.faces)
     np.testing.assert_allclose(np.asarray(read.vertex_colors) * 255, mesh.colors, atol=1e-6)

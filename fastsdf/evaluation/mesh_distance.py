@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Exact point-to-triangle distances: the only place of this package that imports Open3D."""
+"""Exact point-to-triangle distances, by Open3D."""
 
 import numpy as np
 
+from fastsdf.open3d_library import load_open3d
 from fastsdf.scan import TriangleMesh
 
 _CHUNK = 500_000
@@ -16,8 +17,7 @@ class ClosestPoint:
     """
 
     def __init__(self, mesh: TriangleMesh, origin: np.ndarray | None = None) -> None:
-        import open3d as o3d
-
+        o3d = load_open3d()
         low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
         self._origin = (low + high) / 2.0 if origin is None else origin
         self._tensor = o3d.core.Tensor.from_numpy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastsdf.errors import ScanError
+from fastsdf.errors import InputError, ScanError
 from fastsdf.io.attributes import colors_to_uint8
 from fastsdf.io.cleaning import clean_cloud, with_sensor
 from fastsdf.io.files import require_file
@@ -15,6 +15,7 @@ from fastsdf.io.meshes import TRIMESH_SUFFIXES, read_mesh
 from fastsdf.io.ply import read_ply_cloud
 from fastsdf.io.sampling import sample_mesh
 from fastsdf.io.tables import read_npy_cloud, read_npz_cloud, read_text_cloud
+from fastsdf.open3d_library import load_open3d
 from fastsdf.scan import PointCloud
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".pts", ".asc")
@@ -71,9 +72,9 @@ def _sample_mesh_file(path: Path, samples: int, seed: int) -> PointCloud:
 
 def _read_pcd(path: Path) -> PointCloud:
     try:
-        import open3d
-    except (ImportError, OSError) as error:  # OSError: a system library that open3d links to is missing
-        raise ScanError(f"{path}: reading .pcd needs open3d: install it, or convert to PLY") from error
+        open3d = load_open3d()
+    except InputError as error:
+        raise ScanError(f"{path}: {error}; or convert the scan to PLY") from error
     try:
         with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
             loaded = open3d.io.read_point_cloud(path)

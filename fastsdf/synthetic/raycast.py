@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""First hits of rays on a mesh: the only place of this package that imports Open3D."""
+"""First hits of rays on a mesh, by Open3D."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from fastsdf.open3d_library import load_open3d
 from fastsdf.scan import TriangleMesh
 from fastsdf.synthetic.solids import face_cross
 
@@ -23,8 +24,7 @@ class RayScene:
     """A mesh made ready for ray casting (float32 inside: keep coordinates below some hundred metres)."""
 
     def __init__(self, mesh: TriangleMesh) -> None:
-        import open3d as o3d
-
+        o3d = load_open3d()
         self._tensor = o3d.core.Tensor.from_numpy
         self._scene = o3d.t.geometry.RaycastingScene()
         vertices = np.ascontiguousarray(mesh.vertices, np.float32)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Removes range noise along the normals where neighbouring points agree on a plane or a gentle curve.
+
+A few rounds of bilateral averaging over the nearest neighbours: normals first (Jones et al. 2003 for the weights in
+position, offset and normal), then positions along them. Edges, thin sheets and points without support keep their place,
+because neighbours that lie off the plane or face elsewhere get no weight.
+"""
+
+import math
+
+import numpy as np
+import torch
+from scipy.spatial import KDTree
+from torch import Tensor
+
+NEIGHBOURS = 16
+SPAN = 2.5
+OFFSET_SIGMAS = 2.0
+ANGLE = math.radians(25.0)
+MAX_SHIFT_SIGMAS = 3.0
+POINTS_AT_ONCE = 1 << 19
+
+
+def smooth_points(
+    points: np.ndarray, normals: np.ndarray, spacing: np.ndarray, noise: float, rounds: int, device: str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points and normals with the noise averaged out over about ``sqrt(rounds)`` neighbourhoods.
+
+    Args:
+        points: (n, 3) float64.
+        normals: (n, 3) unit normals; neighbours that face away count as another surface.
+        spacing: (n,) local point spacing.
+        noise: standard deviation of the noise, in the units of the points.
+        rounds: number of rounds; 0 returns the input.
+        device: where to average.
+
+    Returns:
+        (n, 3) float64 points, moved by at most three ``noise`` along the normal, and (n, 3) unit normals.
+    """
+    if rounds == 0 or noise <= 0:
+        return points, normals
+    origin = points.mean(0)
+    k = min(NEIGHBOURS + 1, len(points))
+    index = torch.as_tensor(KDTree(points).query(points, k, workers=-1)[1][:, 1:], device=device)
+    start = torch.as_tensor(points - origin, device=device).float()
+    p, n = start, torch.as_tensor(normals, device=device).float()
+    reach = torch.as_tensor(SPAN * spacing, device=device).float()
+    for _ in range(rounds):
+        n = _chunked(_average_normals, p, n, index, reach, noise)
+        p = _chunked(_average_offsets, p, n, index, reach, noise)
+        shift = p - start
+        p = start + shift * (MAX_SHIFT_SIGMAS * noise / shift.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1)
+    return p.double().cpu().numpy() + origin, n.double().cpu().numpy()
+
+
+def _chunked(step, p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float) -> Tensor:
+    parts = range(0, len(p), POINTS_AT_ONCE)
+    return torch.cat([step(p, n, index, reach, noise, slice(i, i + POINTS_AT_ONCE)) for i in parts])
+
+
+def _average_normals(p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float, part: slice) -> Tensor:
+    weight, _ = _weights(p, n, index, reach, noise, part)
+    total = n[part] + (weight[..., None] * n[index[part]]).sum(1)
+    return torch.nn.functional.normalize(total, dim=1)
+
+
+def _average_offsets(p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float, part: slice) -> Tensor:
+    weight, offset = _weights(p, n, index, reach, noise, part)
+    mean = (weight * offset).sum(1) / (1 + weight.sum(1))
+    return p[part] + mean[:, None] * n[part]
+
+
+def _weights(p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float, part: slice) -> tuple[Tensor, Tensor]:
+    """Weights (m, k) of the neighbours and their offsets (m, k) from each point's plane."""
+    apart = p[index[part]] - p[part, None]
+    offset = (apart * n[part, None]).sum(-1)
+    cosine = (n[index[part]] * n[part, None]).sum(-1)
+    exponent = apart.square().sum(-1) / reach[part, None].square() + (offset / (OFFSET_SIGMAS * noise)).square()
+    exponent = exponent + (1 - cosine) / (1 - math.cos(ANGLE))
+    return torch.exp(-0.5 * exponent), offset

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""Tests that need Open3D skip, with the reason, where it cannot be loaded."""
+
+from functools import cache
+from types import ModuleType
+
+import pytest
+
+from fastsdf.errors import InputError
+from fastsdf.open3d_library import load_open3d
+
+
+@cache
+def _open3d_problem() -> str:
+    """Why Open3D cannot be loaded here; empty if it can."""
+    try:
+        load_open3d()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test that gets the ``open3d`` fixture, directly or through another fixture."""
+    for item in items:
+        if "open3d" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.open3d)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips tests marked ``open3d`` before any of their fixtures is made."""
+    if item.get_closest_marker("open3d") and _open3d_problem():
+        pytest.skip(_open3d_problem())
+
+
+@pytest.fixture(scope="session")
+def open3d() -> ModuleType:
+    """The module ``open3d``."""
+    return load_open3d()
