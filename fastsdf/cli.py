@@ -90,7 +90,9 @@ def mesh(
     run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Mesh file: .ply, .obj, .glb or .stl.")],
     voxel_size: VoxelSize = None,
-    support: Annotated[float | None, typer.Option(help="Keep surface within this distance of a scan point.")] = None,
+    support: Annotated[
+        float | None, typer.Option(help="Keep surface within this many point spacings of the scan; 0 keeps all.")
+    ] = None,
     min_component_area: Annotated[float | None, typer.Option(help="Drop pieces smaller than this area.")] = None,
     device: Device = None,
 ) -> None:

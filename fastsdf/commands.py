@@ -66,20 +66,21 @@ def mesh_run(
     path: Path,
     out: Path,
     voxel_size_m: float | None,
-    support_m: float | None,
+    support_spacings: float | None,
     min_component_area_m2: float | None,
     device: str,
 ) -> None:
     """Extracts a mesh from a run; None keeps what the fit chose."""
-    for name, value in (("--voxel-size", voxel_size_m), ("--support", support_m)):
-        if value is not None and not value > 0:
-            raise InputError(f"{name} is {value}; give a length above 0")
+    if voxel_size_m is not None and not voxel_size_m > 0:
+        raise InputError(f"--voxel-size is {voxel_size_m}; give a length above 0")
+    if support_spacings is not None and not support_spacings >= 0:
+        raise InputError(f"--support is {support_spacings}; give a number of point spacings above 0, or 0 to keep all")
     console = ui.make_console()
     fitted, config = RunFolder(path).load_fitted(device)
     asked = {
         "voxel_size_m": voxel_size_m,
-        "support_min_m": support_m,
-        "support_max_m": support_m,
+        "support_spacings": support_spacings or None,
+        "support_points": 0.0 if support_spacings == 0 else None,
         "min_component_area_m2": min_component_area_m2,
     }
     settings = config.mesh.model_copy(update={k: v for k, v in asked.items() if v is not None})

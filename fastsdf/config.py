@@ -157,14 +157,10 @@ class MeshConfig(_Section):
         default=None, gt=0, description="edge of the marching-cubes cells; from the finest level"
     )
     support_spacings: float = Field(
-        default=2.0, gt=0, description="surface is kept within this many local spacings of a point"
+        default=2.0, gt=0, description="surface is kept within this many local spacings of a point, along its plane"
     )
-    support_min_m: float | None = Field(
-        default=None, gt=0, description="... but at least this far; from the median spacing"
-    )
-    support_max_m: float | None = Field(
-        default=None, gt=0, description="... and at most this far; from the median spacing"
-    )
+    support_sigmas: float = Field(default=3.0, gt=0, description="... and this many deviations of the noise across it")
+    support_points: float = Field(default=2.5, ge=0, le=8, description="points that must support a vertex; 0: keep all")
     min_component_area_m2: float | None = Field(
         default=None, ge=0, description="smaller pieces are dropped; from the spacing"
     )

@@ -7,30 +7,14 @@ import numpy as np
 import torch
 
 from fastsdf.config import MeshConfig
+from fastsdf.errors import MeshingError
 from fastsdf.field import HashGridSDF
-from fastsdf.meshing import drop_small_components, extract_surface, trim_unsupported
+from fastsdf.meshing import drop_small_components, extract_surface, keep_faces
+from fastsdf.meshing.support import Support, measured_support, relax_over_mesh
 from fastsdf.normalize import SceneTransform
 from fastsdf.scan import TriangleMesh
 
 CHUNK = 1 << 18
-
-
-@dataclass(frozen=True)
-class Support:
-    """Where a scan measured surface.
-
-    Attributes:
-        points_m: (n, 3) float64 world points.
-        spacing_m: (n,) local point spacing.
-    """
-
-    points_m: np.ndarray
-    spacing_m: np.ndarray
-
-    def reach(self, config: MeshConfig) -> np.ndarray:
-        """(n,) distance from each point up to which surface counts as supported."""
-        assert config.support_min_m is not None and config.support_max_m is not None
-        return np.clip(config.support_spacings * self.spacing_m, config.support_min_m, config.support_max_m)
 
 
 @dataclass(frozen=True)
@@ -78,13 +62,24 @@ class FittedField:
         """
         assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
         voxel = config.voxel_size_m
-        reach = self.support.reach(config)
         mesh = extract_surface(
             self.sdf,
-            self.support.points_m,
+            self.support.points,
             voxel_size=voxel,
-            support_distance=reach,
+            support_distance=self.support.reach(config.support_spacings),
             gradient=lambda x: self.gradient(x, voxel),
         )
-        mesh = trim_unsupported(mesh, self.support.points_m, reach)
-        return drop_small_components(mesh, min_area=config.min_component_area_m2)
+        return drop_small_components(self._supported(mesh, config), min_area=config.min_component_area_m2)
+
+    def _supported(self, mesh: TriangleMesh, config: MeshConfig) -> TriangleMesh:
+        if config.support_points == 0:
+            return mesh
+        counts = measured_support(mesh, self.support, config.support_spacings, config.support_sigmas)
+        share = relax_over_mesh(mesh, np.minimum(counts / config.support_points, 1.0))
+        kept = keep_faces(mesh, (share >= 0.5)[mesh.faces].all(axis=1))
+        if len(kept.faces) == 0:
+            raise MeshingError(
+                "no part of the surface is supported by the scan; train longer (--steps), or keep everything with "
+                "--set mesh.support_points=0"
+            )
+        return kept

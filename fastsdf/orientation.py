@@ -144,7 +144,7 @@ def mean_free_path(clearance: Tensor, start: Tensor, axis: Tensor) -> Tensor:
 
 
 def march(clearance: Tensor, origins: Tensor, directions: Tensor, limit: float) -> Tensor:
-    """Free length (r,) of rays through an occupancy grid, in voxels: at most ``limit``, 0 if the ray leaves the grid."""
+    """Free length (r,) of rays through an occupancy grid, in voxels: at most ``limit``, 0 where one leaves it."""
     shape = torch.tensor(clearance.shape, device=origins.device)
     flat = clearance.reshape(-1)
     stride = torch.tensor((clearance.shape[1] * clearance.shape[2], clearance.shape[2], 1), device=origins.device)

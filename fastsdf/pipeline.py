@@ -11,14 +11,15 @@ from fastsdf.backends.base import Backend
 from fastsdf.config import FitConfig
 from fastsdf.errors import ScanError
 from fastsdf.field import FieldSpec, HashGridSDF
-from fastsdf.fitted import FittedField, Support
+from fastsdf.fitted import FittedField
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
+from fastsdf.meshing.support import Support
 from fastsdf.normalize import SceneTransform, fit_transform
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud
-from fastsdf.sign_evidence import orient_scan
 from fastsdf.settings import resolve_settings
+from fastsdf.sign_evidence import orient_scan
 from fastsdf.smoothing import smooth_points
 from fastsdf.trainer import TrainState, make_state
 from fastsdf.warm_start import start_shape, warm_start
@@ -32,7 +33,7 @@ class PreparedScan:
 
     Attributes:
         transform: world <-> unit frame.
-        support: the scan inside the scene's box, world frame.
+        support: the scan inside the scene's box, smoothed, in the world frame.
         surface: the same points in the unit frame.
         facts: figures for the report.
     """
@@ -87,7 +88,13 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
         np.asarray(transform.upper),
     )
     facts = {**_scan_facts(cloud, kept, transform, geometry), **evidence.facts}
-    return PreparedScan(transform, Support(kept.points, geometry.spacing), surface, facts)
+    return PreparedScan(transform, support_of(surface, transform, geometry.noise), surface, facts)
+
+
+def support_of(surface: SurfacePoints, transform: SceneTransform, noise_m: float) -> Support:
+    """The measured surface in the world frame."""
+    points = transform.to_world(surface.points)
+    return Support(points, surface.normals, surface.spacing * transform.half_extent_m, noise_m)
 
 
 def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:

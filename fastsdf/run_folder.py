@@ -15,10 +15,10 @@ import yaml
 from fastsdf.config import FitConfig
 from fastsdf.errors import CheckpointError
 from fastsdf.field import FieldSpec, HashGridSDF
-from fastsdf.fitted import FittedField, Support
+from fastsdf.fitted import FittedField
 from fastsdf.io import atomic_path
 from fastsdf.normalize import SceneTransform
-from fastsdf.pipeline import PreparedScan, Session, new_state
+from fastsdf.pipeline import PreparedScan, Session, new_state, support_of
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.sampling import SurfacePoints
 
@@ -64,7 +64,6 @@ class RunFolder:
             "points": _tensor(prepared.surface.points),
             "normals": _tensor(prepared.surface.normals),
             "confidence": _tensor(prepared.surface.confidence),
-            "support": torch.as_tensor(prepared.support.points_m),
             "spacing": _tensor(prepared.surface.spacing),
             "weights": state.field.state_dict(),
             "optimizer": None if finished else state.optimizer.state_dict(),
@@ -138,11 +137,8 @@ def _tensor(values: np.ndarray) -> torch.Tensor:
 
 
 def _restore_scan(content: dict[str, Any]) -> PreparedScan:
-    transform = SceneTransform(**content["transform"])
-    points, normals, confidence, spacing = (
-        content[k].numpy() for k in ("points", "normals", "confidence", "spacing")
-    )
+    transform, facts = SceneTransform(**content["transform"]), content["facts"]
+    points, normals, confidence, spacing = (content[k].numpy() for k in ("points", "normals", "confidence", "spacing"))
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
     surface = SurfacePoints(points, normals, confidence, spacing, *corners)
-    support = Support(content["support"].numpy(), spacing * transform.half_extent_m)
-    return PreparedScan(transform, support, surface, content["facts"])
+    return PreparedScan(transform, support_of(surface, transform, facts["noise_m"]), surface, facts)

@@ -44,8 +44,6 @@ def resolve_settings(
         "training": {"steps": STEPS[kind]},
         "mesh": {
             "voxel_size_m": mesh_voxel,
-            "support_min_m": 1.5 * spacing_m,
-            "support_max_m": 4.0 * spacing_m,
             "min_component_area_m2": 100 * spacing_m**2,
         },
     }

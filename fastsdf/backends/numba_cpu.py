@@ -83,12 +83,12 @@ def _row(i: int, j: int, k: int, resolution: int, size: int, offset: int, dense:
 
 
 @njit(inline="always")
-def _corner_rows(i: int, j: int, k: int, resolution: int, size: int, offset: int, dense: bool, rows: np.ndarray) -> None:
+def _corner_rows(
+    i: int, j: int, k: int, resolution: int, size: int, offset: int, dense: bool, rows: np.ndarray
+) -> None:
     """Rows (8,) of the corners of a cell, x fastest."""
     for corner in range(8):
-        rows[corner] = _row(
-            i + (corner & 1), j + (corner >> 1 & 1), k + (corner >> 2), resolution, size, offset, dense
-        )
+        rows[corner] = _row(i + (corner & 1), j + (corner >> 1 & 1), k + (corner >> 2), resolution, size, offset, dense)
 
 
 @njit(parallel=True, cache=True, fastmath=True)

@@ -133,4 +133,6 @@ def _encode_backward_kernel(
         a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
         weight = (rx if a else 1 - rx) * (ry if b else 1 - ry) * (rz if c else 1 - rz)
         row = _row(i + a, j + b, k + c, resolution, size, offset, dense)
-        tl.atomic_add(out_ptr + row[:, None] * F + feature[None, :], weight[:, None] * grad, mask=mask[:, None], sem="relaxed")
+        tl.atomic_add(
+            out_ptr + row[:, None] * F + feature[None, :], weight[:, None] * grad, mask=mask[:, None], sem="relaxed"
+        )

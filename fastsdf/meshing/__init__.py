@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Surface extraction from a signed distance field, and mesh cleaning."""
 
-from fastsdf.meshing.clean import drop_small_components, remove_unreferenced, trim_unsupported, vertex_normals
+from fastsdf.meshing.clean import drop_small_components, keep_faces, remove_unreferenced, vertex_normals
 from fastsdf.meshing.sparse import extract_surface
 
-__all__ = ["drop_small_components", "extract_surface", "remove_unreferenced", "trim_unsupported", "vertex_normals"]
+__all__ = ["drop_small_components", "extract_surface", "keep_faces", "remove_unreferenced", "vertex_normals"]

@@ -4,9 +4,7 @@
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
-from fastsdf.errors import InputError
 from fastsdf.scan import TriangleMesh
 
 
@@ -68,32 +66,6 @@ def remove_unreferenced(mesh: TriangleMesh) -> TriangleMesh:
 def keep_faces(mesh: TriangleMesh, keep: np.ndarray) -> TriangleMesh:
     """The faces of a mask (f,) or index array, with only their vertices."""
     return remove_unreferenced(TriangleMesh(mesh.vertices, mesh.faces[keep], mesh.normals, mesh.colors))
-
-
-def trim_unsupported(mesh: TriangleMesh, support: np.ndarray, distance: float | np.ndarray) -> TriangleMesh:
-    """Drop every face with a vertex that is too far from the support.
-
-    A vertex is supported if its nearest support point is within that point's own distance.
-
-    Args:
-        mesh: any mesh.
-        support: (m, 3) world points, m > 0.
-        distance: world units, one number or (m,) one per support point.
-
-    Returns:
-        The supported part; it may have no faces.
-
-    Raises:
-        InputError: there are no support points, or the number of distances does not fit.
-    """
-    limit = np.asarray(distance, dtype=np.float64)
-    if len(support) == 0 or limit.shape not in ((), (len(support),)):
-        raise InputError(f"got {len(support)} support points and distances of shape {limit.shape}; need one or m > 0")
-    tree = KDTree(support, balanced_tree=False, compact_nodes=False)
-    bound = float(limit.max()) * (1 + 1e-9) + 1e-300  # the query's bound is exclusive
-    gap, nearest = tree.query(mesh.vertices, distance_upper_bound=bound, workers=-1)
-    own = limit if limit.ndim == 0 else np.append(limit, -1.0)[nearest]  # no neighbour is reported as index m
-    return keep_faces(mesh, (gap <= own)[mesh.faces].all(axis=1))
 
 
 def drop_small_components(mesh: TriangleMesh, min_area: float, min_share: float = 0.0) -> TriangleMesh:

@@ -49,7 +49,7 @@ def extract_surface(
     room for fields whose gradient norm is not quite 1. A field that is steeper than ``lipschitz`` may lose surface.
     Every node of the surviving cells is then evaluated once. Values of exactly 0 count as positive.
 
-    The mesh reaches up to a few coarse cubes past the support distance; ``trim_unsupported`` cuts it exactly. It is
+    The mesh reaches up to a few coarse cubes past the support distance; ``meshing.support`` cuts it. It is
     closed wherever the surface stays near the support. It does not depend on ``block_cells`` or ``chunk_points`` as
     long as ``sdf`` treats each point by itself. Memory is that of one block, the node values of the last few
     bricks along x, the mesh, and one key per cube of two voxels near the surface.

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Measured surface: discs follow the spacing and the noise, closing sheets and far surface are left out."""
+
+import numpy as np
+import pytest
+
+from fastsdf.meshing.support import Support, measured_support, relax_over_mesh
+from fastsdf.scan import TriangleMesh
+
+SPACING = 0.02
+
+
+def flat_mesh(size: int = 41, edge: float = 0.02, height: float = 0.0) -> TriangleMesh:
+    """A square grid of triangles in the plane z = height, from the origin along +x and +y."""
+    x, y = np.meshgrid(np.arange(size) * edge, np.arange(size) * edge, indexing="ij")
+    vertices = np.stack([x.ravel(), y.ravel(), np.full(x.size, height)], axis=1)
+    corner = (np.arange(size - 1)[:, None] * size + np.arange(size - 1)).ravel()
+    lower = np.stack([corner, corner + size, corner + 1], axis=1)
+    upper = np.stack([corner + 1, corner + size, corner + size + 1], axis=1)
+    return TriangleMesh(vertices, np.concatenate([lower, upper]), np.tile([0.0, 0.0, 1.0], (len(vertices), 1)))
+
+
+def half_scan(noise: float = 0.003, width: float = 0.4) -> Support:
+    """Points 2 cm apart on x <= width of the plane z = 0, normals of mixed sign."""
+    x, y = np.meshgrid(np.arange(0, width + 1e-9, SPACING), np.arange(0, 0.8 + 1e-9, SPACING), indexing="ij")
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1)
+    sign = np.random.default_rng(0).choice([-1.0, 1.0], len(points))
+    return Support(points, sign[:, None] * [0.0, 0.0, 1.0], np.full(len(points), SPACING), noise)
+
+
+def test_only_surface_over_the_scan_is_supported() -> None:
+    mesh = flat_mesh()
+    counts = measured_support(mesh, half_scan(), spacings=2.0, sigmas=3.0)
+    x = mesh.vertices[:, 0]
+    assert counts[x < 0.35].min() >= 3
+    assert counts[x > 0.4 + 2.01 * SPACING].max() == 0
+
+
+@pytest.mark.parametrize(("height", "supported"), [(0.0, True), (0.008, True), (0.012, False)])
+def test_offset_is_judged_by_the_noise(height: float, supported: bool) -> None:
+    counts = measured_support(flat_mesh(11, height=height), half_scan(noise=0.003), spacings=2.0, sigmas=3.0)
+    assert (counts.min() >= 3) if supported else (counts.max() == 0)
+
+
+def test_without_noise_a_fifth_of_the_spacing_is_allowed() -> None:
+    support = half_scan(noise=0.0)
+    assert measured_support(flat_mesh(11, height=0.0039), support, 2.0, 3.0).min() >= 3
+    assert measured_support(flat_mesh(11, height=0.0041), support, 2.0, 3.0).max() == 0
+
+
+def test_a_sheet_that_turns_away_is_not_supported() -> None:
+    mesh = flat_mesh(11)
+    turned = TriangleMesh(mesh.vertices, mesh.faces, np.tile([1.0, 0.0, 0.0], (len(mesh.vertices), 1)))
+    assert measured_support(turned, half_scan(), 2.0, 3.0).max() == 0
+
+
+def test_a_lone_stray_point_has_no_large_disc() -> None:
+    support = half_scan()
+    stray = Support(
+        np.vstack([support.points, [0.7, 0.4, 0.0]]),
+        np.vstack([support.normals, [0.0, 0.0, 1.0]]),
+        np.append(support.spacing, 1.0),
+        support.noise,
+    )
+    mesh = flat_mesh()
+    counts = measured_support(mesh, stray, 2.0, 3.0)
+    near = np.linalg.norm(mesh.vertices - [0.7, 0.4, 0.0], axis=1) < 0.1
+    assert counts[near].max() == 1
+
+
+def test_relaxing_keeps_constants_and_smooths_a_step() -> None:
+    mesh = flat_mesh(21)
+    ones = relax_over_mesh(mesh, np.ones(len(mesh.vertices)))
+    np.testing.assert_allclose(ones, 1.0, atol=1e-6)
+    step = (mesh.vertices[:, 0] > 0.2).astype(float)
+    relaxed = relax_over_mesh(mesh, step)
+    assert relaxed.min() >= 0.0 and relaxed.max() <= 1.0 and ((relaxed > 0.05) & (relaxed < 0.95)).any()
+    speck = np.zeros(len(mesh.vertices))
+    speck[220] = 1.0
+    assert relax_over_mesh(mesh, speck).max() < 0.5
