@@ -29,7 +29,7 @@ class FieldConfig(_Section):
         default=None, gt=0, description="cell edge of the finest level; from the point spacing"
     )
     hidden_width: Literal[16, 32, 64, 128] = Field(default=64, description="neurons per hidden layer")
-    hidden_layers: Literal[1, 2] = Field(default=2, description="hidden layers")
+    hidden_layers: Literal[1, 2] = Field(default=1, description="hidden layers")
     activation: Literal["softplus", "relu"] = Field(default="softplus", description="of the hidden layers")
     softplus_beta: float = Field(default=100.0, gt=0, description="sharpness of the softplus activation")
 
@@ -50,7 +50,7 @@ class OperatorsConfig(_Section):
     mode: Literal["central", "tetrahedral", "autograd"] = Field(
         default="central", description="6 taps, 4 taps, or autograd"
     )
-    step_cells: float = Field(default=1.0, gt=0, le=8, description="tap distance h in cells of the finest active level")
+    step_cells: float = Field(default=0.5, gt=0, le=8, description="tap distance h in cells of the finest active level")
 
 
 class ViscosityConfig(_Section):
@@ -98,7 +98,7 @@ class LossConfig(_Section):
     eikonal_off_surface: float = Field(default=50.0, ge=0, description="(viscous) eikonal residual off the surface")
     eikonal_surface: float = Field(default=50.0, ge=0, description="eikonal residual on the points")
     normal: float = Field(default=100.0, ge=0, description="1 - cos between grad u and the points' normals")
-    near: float = Field(default=0.0, ge=0, description="|u - d| for near points, d the distance to the tangent plane")
+    near: float = Field(default=3000.0, ge=0, description="|u - d| for near points, d the distance to the tangent plane")
 
 
 class SamplingConfig(_Section):
@@ -109,7 +109,7 @@ class SamplingConfig(_Section):
     near_points: int | None = Field(default=None, ge=0, description="points scattered around the scan per step")
     uniform_points: int | None = Field(default=None, ge=0, description="points uniform in the scene's box per step")
     near_spread: float = Field(
-        default=1.5, gt=0, description="standard deviation of near points, in local point spacings"
+        default=0.75, gt=0, description="standard deviation of near points, in local point spacings"
     )
     density_exponent: float = Field(
         default=1.0, ge=0, le=2, description="points drawn in proportion to spacing^exponent"
@@ -157,7 +157,7 @@ class MeshConfig(_Section):
         default=None, gt=0, description="edge of the marching-cubes cells; from the finest level"
     )
     support_spacings: float = Field(
-        default=2.0, gt=0, description="surface is kept within this many local spacings of a point, along its plane"
+        default=1.5, gt=0, description="surface is kept within this many local spacings of a point, along its plane"
     )
     support_sigmas: float = Field(default=3.0, gt=0, description="... and this many deviations of the noise across it")
     support_points: float = Field(default=2.5, ge=0, le=8, description="points that must support a vertex; 0: keep all")

@@ -6,29 +6,30 @@ import os
 
 import torch
 
+from fastsdf.backends.registry import BACKEND_NAMES, load_backend, why_not
+from fastsdf.config import FitConfig
+from fastsdf.errors import BackendUnavailable, InputError
+from fastsdf.open3d_library import load_open3d
 from fastsdf.runtime import choose_backend, choose_device, versions
 
 Row = tuple[str, str, str]
 
+_PACKAGES = (("trimesh", "OBJ, STL, GLB, OFF files"), ("plyfile", "PLY files"))
+
 
 def examine() -> list[Row]:
-    """Rows of (what, state, why or advice): devices, the automatic choice, readers and evaluation, versions."""
+    """Rows of (what, state, why or advice): devices, backends, the automatic choice, packages, versions."""
     device = choose_device("auto")
-    backend, reason = choose_backend("auto", device)
-    rows: list[Row] = [("cpu", f"{os.cpu_count()} cores", f"{torch.get_num_threads()} threads used by torch")]
-    rows += _cuda_rows()
-    rows.append(("backend torch", "usable", "float32 and float64, CPU and CUDA"))
-    rows.append(("automatic choice", f"{backend.info.name} on {device}", reason))
-    rows += [_package_row(name, use) for name, use in _PACKAGES]
-    rows += [(f"version of {name}", version, "") for name, version in versions().items()]
-    return rows
-
-
-_PACKAGES = (
-    ("open3d", "PCD files, 'fastsdf eval'"),
-    ("trimesh", "OBJ, STL, GLB, OFF files"),
-    ("plyfile", "PLY files"),
-)
+    backend, reason = choose_backend(FitConfig(), device)
+    return [
+        ("cpu", f"{os.cpu_count()} cores", f"{torch.get_num_threads()} threads used by torch"),
+        *_cuda_rows(),
+        *(_backend_row(name, device) for name in BACKEND_NAMES),
+        ("automatic choice", f"{backend.info.name} on {device}", reason),
+        _open3d_row(),
+        *(_package_row(name, use) for name, use in _PACKAGES),
+        *((f"version of {name}", version, "") for name, version in versions().items()),
+    ]
 
 
 def _cuda_rows() -> list[Row]:
@@ -43,6 +44,30 @@ def _cuda_rows() -> list[Row]:
             (f"cuda:{index}", torch.cuda.get_device_name(index), f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free")
         )
     return rows
+
+
+def _backend_row(name: str, device: str) -> Row:
+    """A backend is usable if it runs on any device of this machine, in some setting."""
+    try:
+        backend = load_backend(name)
+    except BackendUnavailable as error:
+        return (f"backend {name}", "not usable", str(error))
+    info, here = backend.info, dict.fromkeys((device, "cpu"))
+    problems = {d: why_not(backend, d, info.dtypes[0], info.max_autograd_order) for d in here}
+    usable = [d for d, problem in problems.items() if not problem]
+    if not usable:
+        return (f"backend {name}", "not usable", problems[device])
+    types = " and ".join(str(d).removeprefix("torch.") for d in info.dtypes)
+    orders = f"autograd derivatives up to order {info.max_autograd_order}"
+    return (f"backend {name}", "usable", f"on {' and '.join(usable)}, {types}, {orders}")
+
+
+def _open3d_row() -> Row:
+    try:
+        load_open3d()
+    except InputError as error:
+        return ("open3d", "not usable", f"{error}; needed for PCD files and 'fastsdf eval'")
+    return ("open3d", "usable", "PCD files, 'fastsdf eval'")
 
 
 def _package_row(name: str, use: str) -> Row:

@@ -45,8 +45,8 @@ class GridSpec:
 
     @cached_property
     def resolutions(self) -> tuple[int, ...]:
-        """Nodes across the unit cube, per level."""
-        return tuple(math.ceil(scale) + 1 for scale in self.scales)
+        """Nodes across the unit cube, per level; a scale that rounding left just above an integer counts as it."""
+        return tuple(math.ceil(scale - 1e-9) + 1 for scale in self.scales)
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:

@@ -19,8 +19,6 @@ from fastsdf.errors import UnsupportedDerivative
 Mode = Literal["central", "tetrahedral", "autograd"]
 Field = Callable[[Tensor], Tensor]
 
-_ORDER_NEEDED = 3
-
 
 class Stencil(NamedTuple):
     """u (n,), its gradient (n, 3) and its Laplacian (n,)."""
@@ -46,11 +44,17 @@ def differentiate(field: Field, x: Tensor, step: float, mode: Mode = "central") 
     return _autograd(field, x)
 
 
+def derivative_order(mode: Mode) -> int:
+    """Highest autograd derivative of the field that training a Laplacian formed in this mode takes."""
+    return 3 if mode == "autograd" else 1
+
+
 def require_mode(mode: Mode, info: BackendInfo) -> None:
     """Raises UnsupportedDerivative if a backend cannot train a Laplacian formed in this mode."""
-    if mode == "autograd" and info.max_autograd_order < _ORDER_NEEDED:
+    needed = derivative_order(mode)
+    if info.max_autograd_order < needed:
         raise UnsupportedDerivative(
-            f"training a Laplacian by autograd needs derivatives of order {_ORDER_NEEDED}; backend '{info.name}' "
+            f"training a Laplacian by autograd needs derivatives of order {needed}; backend '{info.name}' "
             f"supports {info.max_autograd_order}; use --set operators.mode=central or --backend torch"
         )
 

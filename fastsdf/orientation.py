@@ -71,7 +71,8 @@ def occupancy(points: np.ndarray, cell: float) -> Occupancy:
     counts = np.zeros(last - first, np.float32)
     np.add.at(counts, tuple(ijk.T), 1.0)
     crowded = ndimage.uniform_filter(counts, 3, mode="constant") * 27 > 2.5
-    distance = ndimage.distance_transform_cdt(~((counts > 0) & crowded), "chessboard")
+    distance = np.empty(counts.shape, np.int32)
+    ndimage.distance_transform_cdt(~((counts > 0) & crowded), "chessboard", distances=distance)
     return Occupancy(low + first * cell, cell, np.minimum(distance, 255).astype(np.uint8))
 
 
@@ -198,8 +199,7 @@ def _pair_weights(p: np.ndarray, n: np.ndarray, q: np.ndarray, m: np.ndarray, ce
 
 def _smooth(p: np.ndarray, n: np.ndarray, unary: np.ndarray, tree: KDTree, cell: float) -> np.ndarray:
     """Signed scores (n,) relaxed over 12 neighbours, keeping 30% of the unary score in each round."""
-    _, index = tree.query(p, min(13, len(p)), workers=-1)
-    index = index[:, 1:]
+    index = np.asarray(tree.query(p, min(13, len(p)), workers=-1)[1])[:, 1:]
     w = _pair_weights(p, n, p[index], n[index], cell)
     w /= np.abs(w).sum(1, keepdims=True) + 1e-3
     score = unary

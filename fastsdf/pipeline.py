@@ -104,7 +104,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
     """
     device = choose_device(config.device)
-    backend, reason = choose_backend(config.backend, device)
+    backend, reason = choose_backend(config, device)
     resolved = resolve_settings(
         config,
         spacing_m=prepared.facts["spacing_m"],

@@ -11,7 +11,9 @@ import torch
 
 from fastsdf.backends.base import Backend
 from fastsdf.backends.registry import select_backend
+from fastsdf.config import FitConfig
 from fastsdf.errors import ConfigError
+from fastsdf.operators import derivative_order
 
 REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "numba", "trimesh", "open3d")
 
@@ -34,13 +36,14 @@ def choose_device(name: str) -> str:
     return name
 
 
-def choose_backend(name: str, device: str, precision: str = "float32") -> tuple[Backend, str]:
-    """The backend for a device and the reason for it (see `fastsdf.backends.registry`).
+def choose_backend(config: FitConfig, device: str) -> tuple[Backend, str]:
+    """The backend of a fit on a device and the reason for it (see `fastsdf.backends.registry`).
 
     Raises:
         BackendUnavailable: if a backend asked for by name cannot run here.
     """
-    return select_backend(name, device.partition(":")[0], getattr(torch, precision))
+    dtype, order = getattr(torch, config.precision), derivative_order(config.operators.mode)
+    return select_backend(config.backend, device.partition(":")[0], dtype, order)
 
 
 def describe_device(device: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.config import SamplingConfig
+from fastsdf.near_targets import POOL_PER_POINT, POOL_RANGE, NearTargets, near_targets
 
 BOX_PADDING = 0.08
 
@@ -21,8 +22,8 @@ class TrainBatch(NamedTuple):
         normals: (s, 3) their unit normals.
         confidence: (s,) how sure it is that these point into the air.
         near: (m, 3) points scattered around points of the scan.
-        near_distance: (m,) signed distance of those to the tangent plane of their scan point.
-        near_confidence: (m,) confidence of that plane's side.
+        near_distance: (m,) their signed distance to the nearest discs (`fastsdf.near_targets`).
+        near_confidence: (m,) confidence of its sign.
         uniform: (k, 3) points uniform in the box.
     """
 
@@ -59,60 +60,55 @@ class Sampler:
     """Draws training batches.
 
     Scan points are drawn with probability proportional to spacing^density_exponent (2 would be uniform in area, 0
-    uniform in points), near points are Gaussian around such points with a deviation in local spacings, and uniform
-    points fill the scene's box with a margin of `BOX_PADDING`.
+    uniform in points), near points from a pool scattered around such points, and uniform points fill the scene's box
+    with a margin of `BOX_PADDING`.
 
     Args:
         surface: the scan.
         config: resolved sampling configuration.
         device: where to draw.
         dtype: of the points.
-        seed: of the generator.
+        seed: of the generators.
     """
 
     def __init__(self, surface: SurfacePoints, config: SamplingConfig, device: str, dtype: torch.dtype, seed: int):
         assert config.surface_points is not None and config.near_points is not None
         assert config.uniform_points is not None
-        self._config = config
         self._counts = (config.surface_points, config.near_points, config.uniform_points)
         self.generator = torch.Generator(device).manual_seed(seed)
         weights = np.asarray(surface.spacing, np.float64) ** config.density_exponent
-        cumulative = np.cumsum(weights)
-        self._cumulative = torch.as_tensor(cumulative / cumulative[-1], dtype=torch.float64, device=device)
-        self._points, self._normals, self._confidence, self._spacing, lower, upper = (
-            torch.as_tensor(a, dtype=dtype, device=device)
-            for a in (
-                *(surface.points, surface.normals, surface.confidence, surface.spacing),
-                *(surface.lower, surface.upper),
-            )
-        )
-        self._lower = lower - BOX_PADDING
-        self._extent = upper - lower + 2 * BOX_PADDING
+        cumulative = np.cumsum(weights) / weights.sum()
+
+        def on_device(values: np.ndarray, kind: torch.dtype = dtype) -> Tensor:
+            return torch.as_tensor(values, dtype=kind, device=device)
+
+        self._cumulative = on_device(cumulative, torch.float64)
+        self._surface = [on_device(a) for a in (surface.points, surface.normals, surface.confidence)]
+        pool = _near_pool(surface, cumulative, config.near_spread, seed) if config.near_points else _EMPTY_POOL
+        self._pool = [on_device(a) for a in pool]
+        self._lower = on_device(surface.lower) - BOX_PADDING
+        self._extent = on_device(surface.upper) + BOX_PADDING - self._lower
 
     def draw(self) -> TrainBatch:
         """The next batch."""
         surface_count, near_count, uniform_count = self._counts
-        index = self._draw_indices(surface_count + near_count)
-        on, around = index[:surface_count], index[surface_count:]
-        shift = self._config.near_spread * self._spacing[around, None] * self._normal((near_count, 3))
-        near_distance = (shift * self._normals[around]).sum(-1)
-        uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._points.dtype)
-        return TrainBatch(
-            self._points[on],
-            self._normals[on],
-            self._confidence[on],
-            self._points[around] + shift,
-            near_distance,
-            self._confidence[around],
-            uniform,
-        )
-
-    def _draw_indices(self, count: int) -> Tensor:
-        position = self._uniform((count,), torch.float64)
-        return torch.searchsorted(self._cumulative, position).clamp_max(len(self._points) - 1)
+        position = self._uniform((surface_count,), torch.float64)
+        on = torch.searchsorted(self._cumulative, position).clamp_max(len(self._cumulative) - 1)
+        around = (self._uniform((near_count,), torch.float64) * len(self._pool[0])).long()
+        uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._lower.dtype)
+        return TrainBatch(*(a[on] for a in self._surface), *(a[around] for a in self._pool), uniform=uniform)
 
     def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.rand(shape, generator=self.generator, device=self._points.device, dtype=dtype)
+        return torch.rand(shape, generator=self.generator, device=self._lower.device, dtype=dtype)
 
-    def _normal(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=self.generator, device=self._points.device, dtype=self._points.dtype)
+
+_EMPTY_POOL = NearTargets(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+
+
+def _near_pool(surface: SurfacePoints, cumulative: np.ndarray, spread: float, seed: int) -> NearTargets:
+    """The pool of near points, drawn like the scan points."""
+    rng = np.random.default_rng(seed)
+    size = int(np.clip(POOL_PER_POINT * len(surface.points), *POOL_RANGE))
+    drawn = np.minimum(np.searchsorted(cumulative, rng.random(size)), len(cumulative) - 1)
+    arrays = (np.asarray(a, np.float64) for a in (surface.points, surface.normals, surface.spacing, surface.confidence))
+    return near_targets(*arrays, drawn=drawn, spread=spread, rng=rng)

@@ -41,7 +41,8 @@ def smooth_points(
         return points, normals
     origin = points.mean(0)
     k = min(NEIGHBOURS + 1, len(points))
-    index = torch.as_tensor(KDTree(points).query(points, k, workers=-1)[1][:, 1:], device=device)
+    nearest = np.asarray(KDTree(points).query(points, k, workers=-1)[1])
+    index = torch.as_tensor(nearest[:, 1:], device=device)
     start = torch.as_tensor(points - origin, device=device).float()
     p, n = start, torch.as_tensor(normals, device=device).float()
     reach = torch.as_tensor(SPAN * spacing, device=device).float()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fastsdf import losses, schedules
-from fastsdf.config import FitConfig
+from fastsdf.config import FitConfig, ViscosityConfig
 from fastsdf.errors import TrainingError
 from fastsdf.field import HashGridSDF
 from fastsdf.operators import Stencil, differentiate, require_mode
@@ -72,29 +72,30 @@ def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSett
 
 
 def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: FitConfig) -> dict[str, Tensor]:
-    """The unweighted loss terms of a batch, by name; terms of weight 0 are left out.
+    """The unweighted loss terms of a batch, by name; terms of weight 0 and means over no points are left out.
 
     One stencil serves every term with derivatives; the rest of the surface points is evaluated once. Surface points
     take the plain eikonal residual unless ``viscosity.on_surface`` is set.
     """
-    weights = config.loss
     count = round(config.sampling.stencil_share * len(batch.surface))
     points = torch.cat([batch.surface[:count], batch.near, batch.uniform])
     both = differentiate(lambda x: field_(x, s.active_levels), points, s.step_size, config.operators.mode)
     on, off = Stencil(*(a[:count] for a in both)), Stencil(*(a[count:] for a in both))
-    rest = field_(batch.surface[count:], s.active_levels)
-    terms = {"surface": losses.surface_loss(torch.cat([on.sdf, rest]))}
-    if weights.near:
-        terms["near"] = losses.near_loss(off.sdf[: len(batch.near)], batch.near_distance, batch.near_confidence)
-    if weights.inter:
-        terms["inter"] = losses.inter_loss(off.sdf[len(batch.near) :], weights.inter_sharpness)
-    for name, stencil, viscous in (("off_surface", off, True), ("surface", on, config.viscosity.on_surface)):
-        epsilon = s.viscosity if viscous else 0.0
-        residual = losses.viscous_eikonal_residual(stencil, epsilon, config.viscosity, s.step_size)
-        terms[f"eikonal_{name}"] = losses.residual_loss(residual, config.viscosity.power)
-    if weights.normal:
-        terms["normal"] = losses.normal_loss(on.gradient, batch.normals[:count], batch.confidence[:count])
-    return terms
+    rest, near = field_(batch.surface[count:], s.active_levels), len(batch.near)
+    on_viscosity = s.viscosity if config.viscosity.on_surface else 0.0
+    terms: dict[str, tuple[Tensor, Callable[[], Tensor]]] = {
+        "surface": (batch.surface, lambda: losses.surface_loss(torch.cat([on.sdf, rest]))),
+        "near": (batch.near, lambda: losses.near_loss(off.sdf[:near], batch.near_distance, batch.near_confidence)),
+        "inter": (batch.uniform, lambda: losses.inter_loss(off.sdf[near:], config.loss.inter_sharpness)),
+        "eikonal_off_surface": (off.sdf, lambda: _eikonal(off, s.viscosity, s.step_size, config.viscosity)),
+        "eikonal_surface": (on.sdf, lambda: _eikonal(on, on_viscosity, s.step_size, config.viscosity)),
+        "normal": (on.sdf, lambda: losses.normal_loss(on.gradient, batch.normals[:count], batch.confidence[:count])),
+    }
+    return {name: term() for name, (over, term) in terms.items() if len(over) and getattr(config.loss, name)}
+
+
+def _eikonal(stencil: Stencil, epsilon: float, step: float, config: ViscosityConfig) -> Tensor:
+    return losses.residual_loss(losses.viscous_eikonal_residual(stencil, epsilon, config, step), config.power)
 
 
 def train_step(state: TrainState, s: StepSettings, config: FitConfig) -> Tensor:

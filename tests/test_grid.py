@@ -56,7 +56,7 @@ def test_resolutions_run_from_the_base_to_the_finest(grid: GridSpec) -> None:
     assert grid.scales[0] == grid.base_resolution - 1
     assert grid.scales[-1] == pytest.approx(grid.finest_resolution - 1)
     assert grid.resolutions[0] == grid.base_resolution
-    assert grid.resolutions[-1] in (grid.finest_resolution, grid.finest_resolution + 1)  # ceil of a rounded power
+    assert grid.resolutions[-1] == grid.finest_resolution
     assert list(grid.resolutions) == sorted(grid.resolutions)
 
 

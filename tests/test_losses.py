@@ -10,12 +10,12 @@ from torch import Tensor
 
 from fastsdf import losses, schedules
 from fastsdf.backends.torch_reference import TorchBackend
-from fastsdf.config import FitConfig, ViscosityConfig
+from fastsdf.config import FitConfig, LossConfig, SamplingConfig, ViscosityConfig
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.grid import GridSpec
 from fastsdf.operators import Stencil, differentiate
 from fastsdf.sampling import TrainBatch
-from fastsdf.trainer import StepSettings, loss_terms
+from fastsdf.trainer import TERMS, StepSettings, loss_terms
 
 
 def _tensor(values: Any) -> Tensor:
@@ -183,3 +183,41 @@ def test_eikonal_terms_are_means_over_their_own_points(step_of_training, epsilon
         taps = differentiate(lambda x: field(x, 3.0), points, 0.05)
         expected = (taps.gradient.norm(dim=1) - 1 - e * taps.laplacian).abs().mean()
         torch.testing.assert_close(terms[name], expected)
+
+
+@pytest.mark.parametrize(
+    ("empty", "missing"),
+    [
+        ("stencil", {"eikonal_surface", "normal"}),
+        ("near", {"near"}),
+        ("uniform", {"inter"}),
+        ("near and uniform", {"near", "inter", "eikonal_off_surface"}),
+        ("all", {"near", "inter", "eikonal_off_surface", "eikonal_surface", "normal"}),
+    ],
+)
+def test_a_term_without_points_is_left_out(step_of_training, empty: str, missing: set[str]) -> None:
+    field, batch, settings = step_of_training
+    if empty in ("near", "near and uniform", "all"):
+        batch = batch._replace(**{k: getattr(batch, k)[:0] for k in ("near", "near_distance", "near_confidence")})
+    if empty in ("uniform", "near and uniform", "all"):
+        batch = batch._replace(uniform=batch.uniform[:0])
+    share = 0.0 if empty in ("stencil", "all") else 1.0
+    terms = loss_terms(field, batch, settings, FitConfig(sampling=SamplingConfig(stencil_share=share)))
+    assert set(terms) == set(TERMS) - missing
+    assert all(torch.isfinite(value) for value in terms.values())
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_of_weight_zero_is_left_out(step_of_training, name: str) -> None:
+    field, batch, settings = step_of_training
+    every = loss_terms(field, batch, settings, FitConfig())
+    fewer = loss_terms(field, batch, settings, FitConfig(loss=LossConfig(**{name: 0.0})))
+    assert set(fewer) == set(every) - {name}
+    assert all(torch.equal(value, every[key]) for key, value in fewer.items())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
+def test_the_surface_term_is_over_all_surface_points(step_of_training, share: float) -> None:
+    field, batch, settings = step_of_training
+    terms = loss_terms(field, batch, settings, FitConfig(sampling=SamplingConfig(stencil_share=share)))
+    torch.testing.assert_close(terms["surface"], field(batch.surface, 3.0).abs().mean())

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false
 """Hash-grid encoding in numba for the CPU: about ten times as fast as torch indexing, float32 and float64.
 
 The only file that imports numba. Forward runs in parallel over points, backward over levels (each level owns its part
@@ -7,7 +8,6 @@ of the table, so no two threads write the same entry and the result does not dep
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numba import njit, prange
@@ -181,8 +181,3 @@ def _encode_backward(
                 s[5] += c * rx
                 s[6] += d * qx
                 s[7] += d * rx
-
-
-def version() -> str:
-    """Version of numba, for `fastsdf doctor`."""
-    return numba.__version__

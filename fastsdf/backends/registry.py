@@ -31,8 +31,15 @@ def load_backend(name: str) -> Backend:
         ) from error
 
 
-def select_backend(name: str, device_type: str, dtype: torch.dtype) -> tuple[Backend, str]:
-    """The backend asked for by name, or for ``auto`` the fastest that runs on a device type in a float type.
+def select_backend(name: str, device_type: str, dtype: torch.dtype, derivative_order: int) -> tuple[Backend, str]:
+    """The backend asked for by name, or for ``auto`` the fastest that fits the rest.
+
+    Args:
+        name: one of `BACKEND_NAMES`, or ``auto``.
+        device_type: torch device type to run on.
+        dtype: float type to compute in.
+        derivative_order: highest autograd derivative of the field that training takes, see
+            `fastsdf.operators.derivative_order`.
 
     Returns:
         The backend and the reason for the choice, for the report.
@@ -42,7 +49,7 @@ def select_backend(name: str, device_type: str, dtype: torch.dtype) -> tuple[Bac
     """
     if name != "auto":
         backend = load_backend(name)
-        problem = why_not(backend, device_type, dtype)
+        problem = why_not(backend, device_type, dtype, derivative_order)
         if problem:
             raise BackendUnavailable(f"backend '{name}' {problem}; use --backend auto or --backend torch")
         return backend, "asked for"
@@ -53,18 +60,24 @@ def select_backend(name: str, device_type: str, dtype: torch.dtype) -> tuple[Bac
         except BackendUnavailable as error:
             passed_over.append(str(error).partition(";")[0])
             continue
-        problem = why_not(backend, device_type, dtype)
+        problem = why_not(backend, device_type, dtype, derivative_order)
         if not problem:
             return backend, "; ".join([f"fastest usable on {device_type}", *passed_over])
         passed_over.append(f"backend '{candidate}' {problem}")
-    raise BackendUnavailable(f"no backend runs on {device_type} in {dtype}: {'; '.join(passed_over)}")
+    raise BackendUnavailable(f"no backend runs on {device_type} in {_short(dtype)}: {'; '.join(passed_over)}")
 
 
-def why_not(backend: Backend, device_type: str, dtype: torch.dtype) -> str:
-    """Why a loaded backend does not run on a device type in a float type; empty if it does."""
+def why_not(backend: Backend, device_type: str, dtype: torch.dtype, derivative_order: int) -> str:
+    """Why a loaded backend does not do for these arguments of `select_backend`; empty if it does."""
     info = backend.info
     if device_type not in info.devices:
         return f"runs on {' and '.join(info.devices)}, not on {device_type}"
     if dtype not in info.dtypes:
-        return f"computes in {' and '.join(str(d).removeprefix('torch.') for d in info.dtypes)}, not in {dtype}"
+        return f"computes in {' and '.join(map(_short, info.dtypes))}, not in {_short(dtype)}"
+    if info.max_autograd_order < derivative_order:
+        return f"has autograd derivatives up to order {info.max_autograd_order}, not {derivative_order}"
     return ""
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

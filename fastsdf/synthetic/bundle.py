@@ -6,12 +6,13 @@ from pathlib import Path
 from fastsdf.io import write_mesh, write_point_cloud
 from fastsdf.scan import PointCloud
 from fastsdf.synthetic.room import Scene, furnished_room
-from fastsdf.synthetic.scanner import scan
+from fastsdf.synthetic.scanner import scan, visible_samples
 
 ROOM_SEED = 3
 SCAN_POINTS = 100_000
 RANGE_NOISE_M = 0.003
 OUTLIERS = 0.005
+VISIBLE_SAMPLES = 60_000
 
 _README = """# data
 
@@ -21,8 +22,9 @@ A synthetic furnished room with its exact surface, made by this project (licence
 |---|---|
 | `room.ply` | scan: {points:,} points, float32 `x y z` and `sx sy sz` (the sensor that saw the point) |
 | `room_gt.ply` | exact ground truth: {faces:,} triangles, closed solids (a soup), normals point into the air |
+| `room_visible.ply` | {visible:,} even samples of the part of that surface which some sensor could see, with normals |
 
-Make both again, byte for byte on the same kind of machine:
+Make them again, byte for byte on the same kind of machine:
 
     python -m fastsdf.synthetic --out data
 
@@ -44,24 +46,27 @@ def bundled_room() -> tuple[Scene, PointCloud]:
 
 
 def write_bundle(folder: Path) -> list[Path]:
-    """Writes room.ply, room_gt.ply and README.md into ``folder`` (made if missing); returns their paths.
+    """Writes room.ply, room_gt.ply, room_visible.ply and README.md into ``folder`` (made if missing); their paths.
 
     Raises:
         InputError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scene, cloud = bundled_room()
-    paths = [folder / "room.ply", folder / "room_gt.ply", folder / "README.md"]
+    paths = [folder / name for name in ("room.ply", "room_gt.ply", "room_visible.ply", "README.md")]
     write_point_cloud(cloud, paths[0])
     write_mesh(scene.mesh, paths[1])
+    visible = visible_samples(scene, VISIBLE_SAMPLES, seed=ROOM_SEED)
+    write_point_cloud(PointCloud(visible[:, :3], visible[:, 3:]), paths[2])
     stations = "\n".join("- ({:g}, {:g}, {:g})".format(*s) for s in scene.stations)
     text = _README.format(
         points=len(cloud),
         faces=len(scene.mesh.faces),
+        visible=VISIBLE_SAMPLES,
         seed=ROOM_SEED,
         noise_mm=1e3 * RANGE_NOISE_M,
         outliers=OUTLIERS,
         stations=stations,
     )
-    paths[2].write_text(text, encoding="utf-8", newline="\n")
+    paths[3].write_text(text, encoding="utf-8", newline="\n")
     return paths

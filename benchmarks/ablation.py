@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Fits one scan under several settings and seeds, scores every mesh and prints the means as a Markdown table.
+
+    python benchmarks/ablation.py benchmarks/viscosity.yaml SCAN REFERENCE --observed VISIBLE -o runs/ablation
+
+The settings file maps a variant's name to a list of ``section.key=value``. Finished fits and scores in the output
+folder are kept, so an interrupted ablation goes on where it stopped. All runs and scores are also written to
+``rows.csv``.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+import yaml
+
+COLUMNS = ("CD mm", "F1cm", "NC", "hallucinated %", "accuracy mm", "completeness mm", "training s")
+
+
+def run_variant(scan: Path, folder: Path, settings: list[str], seed: int) -> None:
+    """Fits a scan into a run folder unless that is already done."""
+    if (folder / "run.json").is_file():
+        return
+    sets = [part for text in settings for part in ("--set", text)]
+    subprocess.run(fastsdf("fit", scan, "-o", folder, "--seed", seed, *sets), check=True)
+
+
+def score(folder: Path, reference: Path, observed: Path | None) -> dict[str, float]:
+    """The figures of a finished run."""
+    out = folder / "scores.json"
+    if not out.is_file():
+        recall = ("--observed", observed) if observed else ()
+        subprocess.run(
+            fastsdf("eval", folder / "mesh.ply", "--reference", reference, *recall, "--json", out), check=True
+        )
+    metrics = json.loads(out.read_text())
+    centimetre = metrics["thresholds"].index(0.01)
+    values = (
+        1e3 * metrics["chamfer_l1"],
+        metrics["f_score"][centimetre],
+        metrics["normal_consistency"],
+        100 * metrics["hallucinated_share"],
+        1e3 * metrics["accuracy"],
+        1e3 * metrics["completeness"],
+        json.loads((folder / "run.json").read_text())["seconds"]["training"],
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def fastsdf(*arguments: object) -> list[str]:
+    """A command line of this Python's fastsdf."""
+    return [sys.executable, "-c", "from fastsdf.cli import main; main()", *map(str, arguments)]
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """Markdown: one line per variant, mean and half range over the seeds."""
+    lines = ["| setting | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        chosen = [row for row in rows if row["variant"] == name]
+        cells = []
+        for column in COLUMNS:
+            values = np.array([row[column] for row in chosen], float)
+            cells.append(f"{values.mean():.4g} ± {np.ptp(values) / 2:.2g}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main(
+    settings: Path,
+    scan: Path,
+    reference: Path,
+    out: Annotated[Path, typer.Option("-o", "--out")],
+    observed: Annotated[Path | None, typer.Option()] = None,
+    base: Annotated[list[str] | None, typer.Option("--set", help="section.key=value for every variant.")] = None,
+    seeds: int = 2,
+) -> None:
+    """Runs every variant of a settings file with every seed."""
+    rows: list[dict[str, object]] = []
+    for seed in range(seeds):
+        for name, sets in yaml.safe_load(settings.read_text()).items():
+            folder = out / f"{name.replace(' ', '_').replace('/', '_')}-{seed}"
+            run_variant(scan, folder, [*(base or []), *sets], seed)
+            rows.append({"variant": name, "seed": seed, **score(folder, reference, observed)})
+            with open(out / "rows.csv", "w", newline="") as stream:
+                writer = csv.DictWriter(stream, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+    typer.echo(table(rows))
+
+
+if __name__ == "__main__":
+    typer.run(main)
