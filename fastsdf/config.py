@@ -98,7 +98,7 @@ class LossConfig(_Section):
     eikonal_off_surface: float = Field(default=50.0, ge=0, description="(viscous) eikonal residual off the surface")
     eikonal_surface: float = Field(default=50.0, ge=0, description="eikonal residual on the points")
     normal: float = Field(default=100.0, ge=0, description="1 - cos between grad u and the points' normals")
-    near: float = Field(default=3000.0, ge=0, description="|u - d| for near points, d the distance to the tangent plane")
+    near: float = Field(default=3000.0, ge=0, description="|u - d| for near points, d the distance to the discs")
 
 
 class SamplingConfig(_Section):
@@ -161,6 +161,9 @@ class MeshConfig(_Section):
     )
     support_sigmas: float = Field(default=3.0, gt=0, description="... and this many deviations of the noise across it")
     support_points: float = Field(default=2.5, ge=0, le=8, description="points that must support a vertex; 0: keep all")
+    gap_spacings: float = Field(
+        default=6.0, ge=0, description="gaps are bridged where points on all sides within this many spacings agree"
+    )
     min_component_area_m2: float | None = Field(
         default=None, ge=0, description="smaller pieces are dropped; from the spacing"
     )

@@ -10,11 +10,12 @@ from fastsdf.config import MeshConfig
 from fastsdf.errors import MeshingError
 from fastsdf.field import HashGridSDF
 from fastsdf.meshing import drop_small_components, extract_surface, keep_faces
-from fastsdf.meshing.support import Support, measured_support, relax_over_mesh
+from fastsdf.meshing.support import Support, bridges_gap, measured_support, relax_over_mesh
 from fastsdf.normalize import SceneTransform
 from fastsdf.scan import TriangleMesh
 
 CHUNK = 1 << 18
+KEPT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,27 @@ class FittedField:
             self.sdf,
             self.support.points,
             voxel_size=voxel,
-            support_distance=self.support.reach(config.support_spacings),
+            support_distance=self._reach(config),
             gradient=lambda x: self.gradient(x, voxel),
         )
         return drop_small_components(self._supported(mesh, config), min_area=config.min_component_area_m2)
+
+    def _reach(self, config: MeshConfig) -> np.ndarray:
+        """(n,) distance from each point within which surface is looked for."""
+        bridged = config.gap_spacings * self.support.median_spacing
+        return np.maximum(self.support.radii(config.support_spacings), bridged)
 
     def _supported(self, mesh: TriangleMesh, config: MeshConfig) -> TriangleMesh:
         if config.support_points == 0:
             return mesh
         counts = measured_support(mesh, self.support, config.support_spacings, config.support_sigmas)
-        share = relax_over_mesh(mesh, np.minimum(counts / config.support_points, 1.0))
-        kept = keep_faces(mesh, (share >= 0.5)[mesh.faces].all(axis=1))
+        share = np.minimum(counts / config.support_points, 1.0)
+        weak = np.flatnonzero(share < 1.0)
+        assert mesh.normals is not None
+        doubtful = TriangleMesh(mesh.vertices[weak], mesh.faces[:0], mesh.normals[weak])
+        share[weak[bridges_gap(doubtful, self.support, config.gap_spacings, config.support_sigmas)]] = 1.0
+        share = relax_over_mesh(mesh, share)
+        kept = keep_faces(mesh, np.all(share[mesh.faces] >= KEPT_SHARE, axis=1))
         if len(kept.faces) == 0:
             raise MeshingError(
                 "no part of the surface is supported by the scan; train longer (--steps), or keep everything with "

@@ -15,6 +15,7 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from fastsdf.cloud_thinning import thin
 from fastsdf.local_geometry import measure_local_geometry
 
 CONE = math.radians(75.0)
@@ -110,14 +111,6 @@ def grid_cell(points: np.ndarray, spacing: np.ndarray) -> float:
     area = float(np.sum(np.minimum(spacing, 4 * np.median(spacing)) ** 2))
     cell = 1.3 * math.sqrt(area / len(points))
     return max(cell, float((np.prod(extent + 20 * cell) / MAX_VOXELS) ** (1 / 3)))
-
-
-def thin(points: np.ndarray, edge: float) -> np.ndarray:
-    """Indices of one point per cube of this edge."""
-    ijk = np.floor((points - points.min(0)) / edge).astype(np.int64)
-    size = ijk.max(0) + 1
-    key = (ijk[:, 0] * size[1] + ijk[:, 1]) * size[2] + ijk[:, 2]
-    return np.unique(key, return_index=True)[1]
 
 
 def path_difference(grid: Occupancy, points: np.ndarray, normals: np.ndarray, device: str) -> np.ndarray:

@@ -179,11 +179,11 @@ def test_nothing_stays_open_after_resolving(device: str) -> None:
 
 
 def test_resolving_keeps_what_was_given() -> None:
-    assignments = ["field.voxel_size_m=0.05", "training.steps=7", "sampling.near_points=0", "mesh.support_max_m=0.3"]
+    assignments = ["field.voxel_size_m=0.05", "training.steps=7", "sampling.near_points=0", "mesh.support_spacings=3.5"]
     resolved = resolve_settings(load_config(assignments=assignments), **SCENE, device="cpu")
     assert (resolved.field.voxel_size_m, resolved.mesh.voxel_size_m) == (0.05, 0.05)
     assert (resolved.training.steps, resolved.sampling.near_points) == (7, 0)
-    assert resolved.mesh.support_max_m == 0.3
+    assert resolved.mesh.support_spacings == 3.5
     assert resolve_settings(resolved, spacing_m=1.0, area_m2=1.0, half_extent_m=1.0, device="cuda") == resolved
 
 

@@ -147,7 +147,8 @@ def test_the_finest_cell_has_the_configured_size() -> None:
     cell_m = 3.0 * 2 * GRID_REACH * spec.grid.cell_size(7.0)
     assert cell_m == pytest.approx(0.02, rel=0.01)
     assert (spec.grid.num_levels, spec.grid.base_resolution) == (7, config.base_resolution)
-    assert (spec.hidden_width, spec.hidden_layers, spec.softplus_beta) == (64, 2, 100.0)
+    assert (spec.hidden_width, spec.hidden_layers) == (config.hidden_width, config.hidden_layers)
+    assert spec.softplus_beta == config.softplus_beta
 
 
 @pytest.mark.parametrize("activation", ["softplus", "relu"])

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from fastsdf.meshing.support import Support, measured_support, relax_over_mesh
+from fastsdf.meshing.support import Support, bridges_gap, measured_support, relax_over_mesh
 from fastsdf.scan import TriangleMesh
 
 SPACING = 0.02
@@ -78,3 +78,29 @@ def test_relaxing_keeps_constants_and_smooths_a_step() -> None:
     speck = np.zeros(len(mesh.vertices))
     speck[220] = 1.0
     assert relax_over_mesh(mesh, speck).max() < 0.5
+
+
+def ring_scan(gap: float) -> Support:
+    """Lines of points 1 cm apart along y, ``gap`` apart in x, from x = 0 to 0.8."""
+    x, y = np.meshgrid(np.arange(0, 0.8 + 1e-9, gap), np.arange(0, 0.8 + 1e-9, 0.01), indexing="ij")
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1)
+    return Support(points, np.tile([0.0, 0.0, 1.0], (len(points), 1)), np.full(len(points), SPACING), 0.003)
+
+
+def test_gaps_between_scan_lines_are_bridged_but_nothing_beyond_the_scan() -> None:
+    mesh, support = flat_mesh(61), ring_scan(0.1)
+    bridged = bridges_gap(mesh, support, gap_spacings=6.0, sigmas=3.0)
+    inner = ((mesh.vertices[:, :2] > 0.12) & (mesh.vertices[:, :2] < 0.68)).all(1)
+    beyond = (mesh.vertices[:, :2] > 0.82).any(1)
+    assert bridged[inner].mean() > 0.98 and not bridged[beyond].any()
+    assert not bridges_gap(mesh, support, gap_spacings=0.0, sigmas=3.0).any()
+
+
+def test_wide_gaps_stay_open() -> None:
+    bridged = bridges_gap(flat_mesh(41), ring_scan(0.4), gap_spacings=6.0, sigmas=3.0)
+    middle = np.abs(flat_mesh(41).vertices[:, 0] - 0.2) < 0.05
+    assert not bridged[middle].any()
+
+
+def test_a_gap_is_not_bridged_off_its_plane() -> None:
+    assert not bridges_gap(flat_mesh(41, height=0.02), ring_scan(0.1), gap_spacings=6.0, sigmas=3.0).any()

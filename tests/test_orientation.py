@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""Which side is air: free paths in a synthetic room, their parts by hand, and the choice among the evidence."""
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from fastsdf import orientation
+from fastsdf.errors import InputError
+from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
+from fastsdf.orientation import Occupancy, march, occupancy, orient, thin
+from fastsdf.scan import PointCloud
+from fastsdf.sign_evidence import Evidence, orient_scan
+
+SIZE = np.array([6.0, 5.0, 3.0])
+SOLIDS = (
+    (np.array([1.0, 1.0, 0.4]), np.array([2.4, 2.0, 0.75])),  # a closed table top
+    (np.array([3.5, 0.0, 0.0]), np.array([3.6, 3.0, 3.0])),  # an inner wall of 10 cm
+)
+NOISE = 0.003
+
+
+def box_faces(low: np.ndarray, high: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points (count, 3) even on the faces of a box, and their normals out of the box."""
+    points, size = rng.uniform(low, high, (count, 3)), high - low
+    axis = rng.choice(3, count, p=(1 / size) / (1 / size).sum())
+    side, row = rng.choice([-1.0, 1.0], count), np.arange(count)
+    points[row, axis] = np.where(side < 0, low[axis], high[axis])
+    normals = np.zeros((count, 3))
+    normals[row, axis] = side
+    return points, normals
+
+
+@cache
+def room() -> tuple[np.ndarray, np.ndarray]:
+    """About 40,000 noisy points of a room with two solids, and the true normals into the air."""
+    rng = np.random.default_rng(0)
+    boxes = [(np.zeros(3), SIZE), *SOLIDS]
+    areas = [2 * np.prod(b - a) * (1 / (b - a)).sum() for a, b in boxes]
+    counts = [round(40_000 * area / sum(areas)) for area in areas]
+    parts = [box_faces(a, b, n, rng) for (a, b), n in zip(boxes, counts, strict=True)]
+    points = np.concatenate([p for p, _ in parts])
+    normals = np.concatenate([s * n for s, (_, n) in zip((-1.0, 1.0, 1.0), parts, strict=True)])
+    seen = (points > 1e-9).all(1) & (points < SIZE - 1e-9).all(1)  # faces of the solids that touch the shell are hidden
+    seen[: counts[0]] = True
+    return points[seen] + NOISE * rng.standard_normal((seen.sum(), 3)), normals[seen]
+
+
+@cache
+def room_geometry() -> LocalGeometry:
+    return measure_local_geometry(room()[0])
+
+
+def corner() -> np.ndarray:
+    """A wall and a piece of the floor, nothing opposite them."""
+    rng = np.random.default_rng(1)
+    u, v = rng.uniform(0, 3, (2, 6000)), rng.uniform(0, 2, 6000)
+    wall, floor = np.stack([0 * v, u[0], v], 1), np.stack([v, u[1], 0 * v], 1)
+    return np.concatenate([wall, floor]) + NOISE * rng.standard_normal((12_000, 3))
+
+
+def test_random_signs_turn_into_the_air() -> None:
+    points, air = room()
+    geometry = room_geometry()
+    found = orient(points, geometry.normals, geometry.spacing)
+    right = (found.sign[:, None] * geometry.normals * air).sum(1) > 0
+    assert set(np.unique(found.sign)) == {-1.0, 1.0}
+    assert 0.3 < (found.sign > 0).mean() < 0.7  # the input's signs say nothing
+    assert right.mean() > 0.97
+    for low, high in SOLIDS:
+        solid = ((points > low - 0.02) & (points < high + 0.02)).all(1)
+        assert solid.sum() > 400 and right[solid].mean() > 0.9
+    assert found.doubtful_share < 0.1
+    assert 0 <= found.confidence.min() and found.confidence.max() <= 1
+    assert found.confidence[right].mean() > found.confidence[~right].mean()
+
+
+def test_the_sign_of_the_input_does_not_matter() -> None:
+    points, _ = room()
+    geometry = room_geometry()
+    flipped = np.random.default_rng(2).choice([-1.0, 1.0], (len(points), 1)) * geometry.normals
+    one, other = orient(points, geometry.normals, geometry.spacing), orient(points, flipped, geometry.spacing)
+    np.testing.assert_array_equal(one.sign[:, None] * geometry.normals, other.sign[:, None] * flipped)
+    np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-9)
+
+
+def wall_at_eight() -> Tensor:
+    """Clearance of a grid of 12 x 5 x 5 voxels that is occupied where x is 8."""
+    free = np.ones((12, 5, 5), bool)
+    free[8] = False
+    return torch.from_numpy(ndimage.distance_transform_cdt(free, "chessboard").astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("start", "direction", "limit", "length"),
+    [
+        ((2.5, 2.5, 2.5), (1.0, 0.0, 0.0), 400.0, 5.7),  # clearance 6: to 7.5, then 0.7 into the wall
+        ((11.5, 2.5, 2.5), (-1.0, 0.0, 0.0), 400.0, 2.7),  # clearance 3: to 9.5, then 0.7 into the wall
+        ((8.5, 2.5, 2.5), (1.0, 0.0, 0.0), 400.0, 0.0),  # starts in the wall
+        ((2.5, 2.5, 2.5), (1.0, 0.0, 0.0), 4.0, 4.0),  # the limit comes first
+        ((2.5, 2.5, 2.5), (-1.0, 0.0, 0.0), 400.0, 0.0),  # leaves the grid
+        ((2.5, 2.5, 2.5), (0.0, 0.0, -1.0), 400.0, 0.0),
+        ((-0.5, 2.5, 2.5), (1.0, 0.0, 0.0), 400.0, 0.0),  # starts outside
+        ((2.5, 0.5, 2.5), (0.8, 0.6, 0.0), 400.0, 0.0),  # 5 on to (6.5, 3.5), 1 on to (7.3, 4.1), leaves at y = 5
+        ((4.5, 0.5, 2.5), (0.8, 0.6, 0.0), 400.0, 4.4),  # 3 to x = 6.9, 1 to 7.7, 0.7 into the wall
+    ],
+)
+def test_marched_lengths(
+    start: tuple[float, ...], direction: tuple[float, ...], limit: float, length: float
+) -> None:
+    found = march(wall_at_eight(), torch.tensor([start]), torch.tensor([direction]), limit)
+    assert found.tolist() == pytest.approx([length], abs=1e-5)
+
+
+def test_a_mixed_batch_of_rays_keeps_its_order() -> None:
+    origins = torch.tensor([[2.5, 2.5, 2.5], [2.5, 2.5, 2.5], [11.5, 2.5, 2.5], [8.5, 0.5, 0.5]])
+    directions = torch.tensor([[-1.0, 0, 0], [1.0, 0, 0], [-1.0, 0, 0], [1.0, 0, 0]])
+    assert march(wall_at_eight(), origins, directions, 400.0).tolist() == pytest.approx([0, 5.7, 2.7, 0], abs=1e-5)
+
+
+def test_cones_hold_unit_vectors_around_their_axis() -> None:
+    axes = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    axes = torch.cat([torch.nn.functional.normalize(axes, dim=1), torch.eye(3), -torch.eye(3)])
+    rays = orientation._around(axes, orientation._cone(axes.device))
+    assert rays.shape == (506, orientation.RAYS, 3)
+    torch.testing.assert_close(rays.norm(dim=2), torch.ones(rays.shape[:2]), rtol=0, atol=1e-5)
+    cosine = (rays * axes[:, None]).sum(2)
+    assert cosine.min() >= math.cos(orientation.CONE) - 1e-5
+    assert cosine.min(dim=1).values.max() < math.cos(0.9 * orientation.CONE)  # the cone is used to its rim
+    assert ((rays.mean(1) - (rays.mean(1) * axes).sum(1, keepdim=True) * axes).norm(dim=1) < 0.1).all()  # no side
+
+
+def clearance_at(grid: Occupancy, point: np.ndarray) -> int:
+    return int(grid.clearance[tuple(np.floor((point - grid.origin) / grid.cell).astype(int))])
+
+
+def test_occupancy_drops_isolated_points() -> None:
+    plane = np.stack(np.meshgrid(np.arange(0.05, 4, 0.1), np.arange(0.05, 4, 0.1), [0.05]), -1).reshape(-1, 3)
+    alone, three = np.array([2.05, 2.05, 0.55]), np.array([1.05, 1.05, 0.55]) + 0.01 * np.eye(3)
+    grid = occupancy(np.concatenate([plane, alone[None], three]), 0.1)
+    assert clearance_at(grid, plane[0]) == clearance_at(grid, plane[-1]) == clearance_at(grid, three[0]) == 0
+    assert clearance_at(grid, alone) == 5  # voxels to the plane
+    assert clearance_at(grid, np.array([0.05, 3.05, 0.85])) == 8
+    assert min(grid.clearance.shape) >= 20  # ten voxels of margin on either side
+
+
+def test_thinning_leaves_one_point_per_cube() -> None:
+    points = np.random.default_rng(3).uniform(-1, 1, (5000, 3)) + [4e5, 5e6, 100.0]
+    chosen = thin(points, 0.25)
+    cubes = np.floor((points - points.min(0)) / 0.25).astype(int)
+    assert len(np.unique(cubes[chosen], axis=0)) == len(chosen) == len(np.unique(cubes, axis=0))
+
+
+def cloud_with(**values: np.ndarray) -> tuple[PointCloud, LocalGeometry]:
+    """The room as a scan with sensors and normals of its own, or without those set to None."""
+    points, air = room()
+    full = PointCloud(points, normals=-air, sensors=np.tile(SIZE / 2, (len(points), 1)))
+    return replace(full, **values), room_geometry()
+
+
+def evidence(source: str, scene: str = "room", **values: np.ndarray | None) -> Evidence:
+    cloud, geometry = cloud_with(**values)  # pyright: ignore[reportArgumentType]
+    return orient_scan(cloud, geometry, source, scene, "cpu")
+
+
+def test_sensors_see_the_front() -> None:
+    found = evidence("sensors")
+    points = room()[0]
+    view = SIZE / 2 - points
+    cosine = (view * found.normals).sum(1) / np.linalg.norm(view, axis=1)
+    assert cosine.min() >= 0
+    np.testing.assert_allclose(found.confidence, np.minimum(cosine / 0.1, 1.0), atol=1e-9)
+    assert found.facts["sign_evidence"] == "sensor positions"
+
+
+def test_normals_of_the_file_are_believed() -> None:
+    found = evidence("normals")
+    np.testing.assert_array_equal(found.normals, -room()[1])
+    assert (found.confidence == 1).all() and found.facts["sign_evidence"] == "normals of the file"
+
+
+def test_no_evidence_leaves_the_signs_open() -> None:
+    found = evidence("none")
+    np.testing.assert_array_equal(found.normals, room_geometry().normals)
+    assert (found.confidence == 0).all() and found.facts["sign_evidence"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("without", "scene", "source"),
+    [
+        ((), "room", "sensor positions"),
+        (("sensors",), "room", "normals of the file"),
+        (("sensors",), "object", "normals of the file"),
+        (("sensors", "normals"), "room", "free paths"),
+        (("sensors", "normals"), "object", "none"),
+    ],
+)
+def test_the_best_evidence_comes_first(without: tuple[str, ...], scene: str, source: str) -> None:
+    found = evidence("auto", scene, **dict.fromkeys(without))
+    assert found.facts["sign_evidence"] == source
+
+
+def test_free_paths_carry_their_confidence() -> None:
+    found = evidence("paths")
+    assert ((found.normals * room()[1]).sum(1) > 0).mean() > 0.97
+    assert found.confidence.max() > 0.9
+    assert found.facts["doubtful_share"] < 0.1
+
+
+@pytest.mark.parametrize("source", ["sensors", "normals"])
+def test_missing_evidence_asked_for_by_name_is_an_error(source: str) -> None:
+    with pytest.raises(InputError, match=rf"prepare\.orientation is '{source}', but the scan has no {source}; use auto"):
+        evidence(source, **{source: None})
+
+
+def test_a_partial_view_is_in_doubt() -> None:
+    points = corner()
+    geometry = measure_local_geometry(points)
+    found = orient_scan(PointCloud(points), geometry, "auto", "room", "cpu")
+    assert found.facts["doubtful_share"] > 0.25
+    assert found.facts["sign_evidence"].startswith("none (free paths")
+    assert (found.confidence == 0).all()
+    np.testing.assert_array_equal(found.normals, geometry.normals)
