@@ -155,14 +155,15 @@ def _describe_scan(console: Any, scan: Path, facts: dict[str, Any]) -> None:
     extent = " x ".join(f"{e:.2f}" for e in facts["extent_m"])
     console.print(
         f"{scan}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
-        f"spacing {1e3 * facts['spacing_m']:.1f} mm, about {facts['area_m2']:.0f} m^2 seen"
+        f"spacing {1e3 * facts['spacing_m']:.1f} mm, noise {1e3 * facts['noise_m']:.1f} mm, "
+        f"about {facts['area_m2']:.0f} m^2 seen; sign evidence: {facts['sign_evidence']}"
     )
 
 
 def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict[str, Any]) -> dict[str, Any]:
     half_extent_m = session.prepared.transform.half_extent_m
     state = session.state
-    last = state.history[-1]
+    last, weights = state.history[-1], session.config.loss
     return {
         **origin,
         "device": describe_device(session.device),
@@ -181,9 +182,9 @@ def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict
         },
         "peak_memory_gib": peak_memory_gib(session.device),
         "metrics": {
-            "surface_residual_m": last["surface"] * half_extent_m,
-            "eikonal_residual": last["eikonal_off_surface"],
-            "eikonal_residual_surface": last["eikonal_surface"],
+            "surface_residual_m": last["surface"] * half_extent_m if weights.surface else None,
+            "eikonal_residual": last["eikonal_off_surface"] if weights.eikonal_off_surface else None,
+            "eikonal_residual_surface": last["eikonal_surface"] if weights.eikonal_surface else None,
             "vertices": len(mesh.vertices),
             "faces": len(mesh.faces),
         },
@@ -192,10 +193,13 @@ def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict
 
 
 def _summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
-    seconds, metrics = report["seconds"], report["metrics"]
+    seconds, metrics, facts = report["seconds"], report["metrics"], report["scan_facts"]
+    residual_m = metrics["surface_residual_m"]
     return [
+        ("sign evidence", facts["sign_evidence"], ""),
+        ("noise of the scan", 1e3 * facts["noise_m"], "mm"),
         ("faces", metrics["faces"], ""),
-        ("mean |u| on the scan", 1e3 * metrics["surface_residual_m"], "mm"),
+        ("mean |u| on the scan", None if residual_m is None else 1e3 * residual_m, "mm"),
         ("eikonal residual", metrics["eikonal_residual"], ""),
         ("parameters", report["parameters"], ""),
         *((name, value, "s") for name, value in seconds.items() if name != "training"),

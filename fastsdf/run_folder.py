@@ -93,11 +93,11 @@ class RunFolder:
         return content
 
     def load_fitted(self, device: str = "auto") -> tuple[FittedField, FitConfig]:
-        """The fitted field and its resolved configuration, on a device."""
+        """The fitted field and its resolved configuration, on a device, with the fastest backend there."""
         content = self.load()
         config = FitConfig.model_validate(content["config"])
         device = choose_device(device)
-        backend, _ = choose_backend(config, device)
+        backend, _ = choose_backend(config.model_copy(update={"backend": "auto"}), device)
         prepared = _restore_scan(content)
         field = HashGridSDF(FieldSpec.from_state(content["spec"]), backend, torch.Generator())
         field.to(device, content["weights"]["table"].dtype).load_state_dict(content["weights"])
