@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line: parse, call, print. Heavy imports happen inside the commands."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -157,7 +158,12 @@ def _position(text: str | None) -> tuple[float, float, float] | None:
 
 
 def main() -> None:
-    """Entry point: runs the app; errors become one line on stderr and their exit code."""
+    """Entry point: runs the app; errors become one line on stderr and their exit code.
+
+    Idle OpenMP threads are told to sleep rather than spin (unless the user says otherwise): torch and numba keep thread
+    pools of their own, which would spin on each other's cores.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except FastSDFError as error:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Tests that need Open3D skip, with the reason, where it cannot be loaded."""
+"""Tests that need Open3D skip, with the reason, where it cannot be loaded; idle OpenMP threads sleep, as in the CLI."""
 
+import os
 from functools import cache
 from types import ModuleType
 
@@ -8,6 +9,8 @@ import pytest
 
 from fastsdf.errors import InputError
 from fastsdf.open3d_library import load_open3d
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @cache

@@ -37,24 +37,25 @@ def box_faces(low: np.ndarray, high: np.ndarray, count: int, rng: np.random.Gene
     return points, normals
 
 
-@cache
-def room() -> tuple[np.ndarray, np.ndarray]:
-    """About 40,000 noisy points of a room with two solids, and the true normals into the air."""
+def shell_with(solids: tuple[tuple[np.ndarray, np.ndarray], ...], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """About ``count`` noisy points of a room with solids in it, and the true normals into the air."""
     rng = np.random.default_rng(0)
-    boxes = [(np.zeros(3), SIZE), *SOLIDS]
+    boxes = [(np.zeros(3), SIZE), *solids]
     areas = [2 * np.prod(b - a) * (1 / (b - a)).sum() for a, b in boxes]
-    counts = [round(40_000 * area / sum(areas)) for area in areas]
+    counts = [round(count * area / sum(areas)) for area in areas]
     parts = [box_faces(a, b, n, rng) for (a, b), n in zip(boxes, counts, strict=True)]
     points = np.concatenate([p for p, _ in parts])
-    normals = np.concatenate([s * n for s, (_, n) in zip((-1.0, 1.0, 1.0), parts, strict=True)])
+    normals = np.concatenate([-parts[0][1], *(n for _, n in parts[1:])])
     seen = (points > 1e-9).all(1) & (points < SIZE - 1e-9).all(1)  # faces of the solids that touch the shell are hidden
     seen[: counts[0]] = True
     return points[seen] + NOISE * rng.standard_normal((seen.sum(), 3)), normals[seen]
 
 
 @cache
-def room_geometry() -> LocalGeometry:
-    return measure_local_geometry(room()[0])
+def empty_room() -> tuple[np.ndarray, np.ndarray, LocalGeometry]:
+    """A coarse scan of the bare room, for the tests of the choices around `orient`."""
+    points, air = shell_with((), 4000)
+    return points, air, measure_local_geometry(points)
 
 
 def corner() -> np.ndarray:
@@ -66,8 +67,8 @@ def corner() -> np.ndarray:
 
 
 def test_random_signs_turn_into_the_air() -> None:
-    points, air = room()
-    geometry = room_geometry()
+    points, air = shell_with(SOLIDS, 40_000)
+    geometry = measure_local_geometry(points)
     found = orient(points, geometry.normals, geometry.spacing)
     right = (found.sign[:, None] * geometry.normals * air).sum(1) > 0
     assert set(np.unique(found.sign)) == {-1.0, 1.0}
@@ -75,15 +76,14 @@ def test_random_signs_turn_into_the_air() -> None:
     assert right.mean() > 0.97
     for low, high in SOLIDS:
         solid = ((points > low - 0.02) & (points < high + 0.02)).all(1)
-        assert solid.sum() > 400 and right[solid].mean() > 0.9
+        assert solid.sum() > 1000 and right[solid].mean() > 0.8
     assert found.doubtful_share < 0.1
-    assert 0 <= found.confidence.min() and found.confidence.max() <= 1
-    assert found.confidence[right].mean() > found.confidence[~right].mean()
+    assert found.confidence.min() >= 0 and found.confidence.max() <= 1
+    assert found.confidence[right].mean() > 0.5 > found.confidence[~right].mean()
 
 
 def test_the_sign_of_the_input_does_not_matter() -> None:
-    points, _ = room()
-    geometry = room_geometry()
+    points, _, geometry = empty_room()
     flipped = np.random.default_rng(2).choice([-1.0, 1.0], (len(points), 1)) * geometry.normals
     one, other = orient(points, geometry.normals, geometry.spacing), orient(points, flipped, geometry.spacing)
     np.testing.assert_array_equal(one.sign[:, None] * geometry.normals, other.sign[:, None] * flipped)
@@ -107,13 +107,11 @@ def wall_at_eight() -> Tensor:
         ((2.5, 2.5, 2.5), (-1.0, 0.0, 0.0), 400.0, 0.0),  # leaves the grid
         ((2.5, 2.5, 2.5), (0.0, 0.0, -1.0), 400.0, 0.0),
         ((-0.5, 2.5, 2.5), (1.0, 0.0, 0.0), 400.0, 0.0),  # starts outside
-        ((2.5, 0.5, 2.5), (0.8, 0.6, 0.0), 400.0, 0.0),  # 5 on to (6.5, 3.5), 1 on to (7.3, 4.1), leaves at y = 5
-        ((4.5, 0.5, 2.5), (0.8, 0.6, 0.0), 400.0, 4.4),  # 3 to x = 6.9, 1 to 7.7, 0.7 into the wall
+        ((2.5, 1.0, 2.5), (0.8, 0.6, 0.0), 400.0, 0.0),  # 5 to (6.5, 4), 1 to (7.3, 4.6), 0.7 beyond y = 5
+        ((4.5, 0.5, 2.5), (0.8, 0.6, 0.0), 400.0, 4.7),  # 3 to x = 6.9, 1 to 7.7, 0.7 into the wall
     ],
 )
-def test_marched_lengths(
-    start: tuple[float, ...], direction: tuple[float, ...], limit: float, length: float
-) -> None:
+def test_marched_lengths(start: tuple[float, ...], direction: tuple[float, ...], limit: float, length: float) -> None:
     found = march(wall_at_eight(), torch.tensor([start]), torch.tensor([direction]), limit)
     assert found.tolist() == pytest.approx([length], abs=1e-5)
 
@@ -142,6 +140,7 @@ def clearance_at(grid: Occupancy, point: np.ndarray) -> int:
 
 def test_occupancy_drops_isolated_points() -> None:
     plane = np.stack(np.meshgrid(np.arange(0.05, 4, 0.1), np.arange(0.05, 4, 0.1), [0.05]), -1).reshape(-1, 3)
+    plane[0] = 0.0  # the corner of the voxels
     alone, three = np.array([2.05, 2.05, 0.55]), np.array([1.05, 1.05, 0.55]) + 0.01 * np.eye(3)
     grid = occupancy(np.concatenate([plane, alone[None], three]), 0.1)
     assert clearance_at(grid, plane[0]) == clearance_at(grid, plane[-1]) == clearance_at(grid, three[0]) == 0
@@ -151,27 +150,22 @@ def test_occupancy_drops_isolated_points() -> None:
 
 
 def test_thinning_leaves_one_point_per_cube() -> None:
-    points = np.random.default_rng(3).uniform(-1, 1, (5000, 3)) + [4e5, 5e6, 100.0]
+    points = np.array([4e5, 5e6, 100.0]) + np.random.default_rng(3).uniform(-1, 1, (5000, 3))
     chosen = thin(points, 0.25)
     cubes = np.floor((points - points.min(0)) / 0.25).astype(int)
     assert len(np.unique(cubes[chosen], axis=0)) == len(chosen) == len(np.unique(cubes, axis=0))
 
 
-def cloud_with(**values: np.ndarray) -> tuple[PointCloud, LocalGeometry]:
-    """The room as a scan with sensors and normals of its own, or without those set to None."""
-    points, air = room()
+def evidence(source: str, scene: str = "room", without: tuple[str, ...] = ()) -> Evidence:
+    """What the bare room says, as a scan with sensors and (wrong) normals, or without these."""
+    points, air, geometry = empty_room()
     full = PointCloud(points, normals=-air, sensors=np.tile(SIZE / 2, (len(points), 1)))
-    return replace(full, **values), room_geometry()
-
-
-def evidence(source: str, scene: str = "room", **values: np.ndarray | None) -> Evidence:
-    cloud, geometry = cloud_with(**values)  # pyright: ignore[reportArgumentType]
-    return orient_scan(cloud, geometry, source, scene, "cpu")
+    return orient_scan(replace(full, **dict.fromkeys(without)), geometry, source, scene, "cpu")
 
 
 def test_sensors_see_the_front() -> None:
     found = evidence("sensors")
-    points = room()[0]
+    points = empty_room()[0]
     view = SIZE / 2 - points
     cosine = (view * found.normals).sum(1) / np.linalg.norm(view, axis=1)
     assert cosine.min() >= 0
@@ -181,13 +175,13 @@ def test_sensors_see_the_front() -> None:
 
 def test_normals_of_the_file_are_believed() -> None:
     found = evidence("normals")
-    np.testing.assert_array_equal(found.normals, -room()[1])
+    np.testing.assert_array_equal(found.normals, -empty_room()[1])
     assert (found.confidence == 1).all() and found.facts["sign_evidence"] == "normals of the file"
 
 
 def test_no_evidence_leaves_the_signs_open() -> None:
     found = evidence("none")
-    np.testing.assert_array_equal(found.normals, room_geometry().normals)
+    np.testing.assert_array_equal(found.normals, empty_room()[2].normals)
     assert (found.confidence == 0).all() and found.facts["sign_evidence"] == "none"
 
 
@@ -202,21 +196,24 @@ def test_no_evidence_leaves_the_signs_open() -> None:
     ],
 )
 def test_the_best_evidence_comes_first(without: tuple[str, ...], scene: str, source: str) -> None:
-    found = evidence("auto", scene, **dict.fromkeys(without))
+    found = evidence("auto", scene, without)
     assert found.facts["sign_evidence"] == source
 
 
 def test_free_paths_carry_their_confidence() -> None:
     found = evidence("paths")
-    assert ((found.normals * room()[1]).sum(1) > 0).mean() > 0.97
-    assert found.confidence.max() > 0.9
+    right = (found.normals * empty_room()[1]).sum(1) > 0
+    assert right.mean() > 0.97
+    assert np.median(found.confidence[right]) > 0.3 > np.median(found.confidence[~right])
     assert found.facts["doubtful_share"] < 0.1
 
 
 @pytest.mark.parametrize("source", ["sensors", "normals"])
 def test_missing_evidence_asked_for_by_name_is_an_error(source: str) -> None:
-    with pytest.raises(InputError, match=rf"prepare\.orientation is '{source}', but the scan has no {source}; use auto"):
-        evidence(source, **{source: None})
+    with pytest.raises(
+        InputError, match=rf"prepare\.orientation is '{source}', but the scan has no {source}; use auto"
+    ):
+        evidence(source, without=(source,))
 
 
 def test_a_partial_view_is_in_doubt() -> None:
