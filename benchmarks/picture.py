@@ -21,6 +21,7 @@ from fastsdf.scan import PointCloud, TriangleMesh
 BACKGROUND = np.array([0.93, 0.95, 0.97])
 BACK = np.array([0.72, 0.36, 0.30])
 SUPERSAMPLING = 2
+DOT = 4
 
 
 def camera_rays(eye: np.ndarray, at: np.ndarray, fov: float, width: int, height: int, up: np.ndarray) -> np.ndarray:
@@ -67,14 +68,14 @@ def draw_scan(cloud: PointCloud, eye: np.ndarray, at: np.ndarray, up: np.ndarray
     scale = corner @ forward
     column = (apart @ right / depth / (corner @ right / scale) * -0.5 + 0.5) * width
     row = (0.5 - apart @ above / depth / (corner @ above / scale) * 0.5) * height
-    shown = (depth > 0.05) & (column >= 0) & (column < width - 2) & (row >= 0) & (row < height - 2)
+    shown = (depth > 0.05) & (column >= 0) & (column < width - DOT) & (row >= 0) & (row < height - DOT)
     order = np.flatnonzero(shown)[np.argsort(-depth[shown])]
     normals = measure_local_geometry(cloud.points).normals[order]
     view = apart[order] / np.linalg.norm(apart[order], axis=1, keepdims=True)
     colors = shade(normals * -np.sign((normals * view).sum(1, keepdims=True)), view)
     picture = np.tile(BACKGROUND, (height, width, 1))
-    for i in range(SUPERSAMPLING + 1):
-        for j in range(SUPERSAMPLING + 1):
+    for i in range(DOT):
+        for j in range(DOT):
             picture[row[order].astype(int) + i, column[order].astype(int) + j] = colors
     return picture
 

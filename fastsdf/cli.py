@@ -66,8 +66,11 @@ def fit(
     from fastsdf.config_io import load_config
 
     if resume is not None:
-        if scan is not None or out is not None:
-            raise InputError("--resume goes on with the run's own scan and folder; leave SCAN and -o out")
+        given = (scan, out, preset, config, assign, scene, sensor, voxel_size, steps, backend, device, seed)
+        if any(value is not None and value != [] for value in given):
+            raise InputError(
+                "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
+            )
         commands.resume_run(resume)
         return
     if scan is None:
@@ -112,7 +115,7 @@ def evaluate(
     ] = None,
     protocol: Annotated[str, typer.Option(help="Named set of metrics.")] = "room",
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the surface samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the surface samples.")] = 0,
 ) -> None:
     """Score a mesh against a reference: accuracy, completeness, Chamfer, F-score, normals, hallucinated area."""
     from fastsdf import commands

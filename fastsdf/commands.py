@@ -14,6 +14,7 @@ from fastsdf.doctor import examine
 from fastsdf.errors import InputError, TrainingError
 from fastsdf.evaluation import evaluate, protocol_named, rows
 from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, write_mesh
+from fastsdf.io.writers import WRITE_SUFFIXES
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder, write_json
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
@@ -71,10 +72,7 @@ def mesh_run(
     device: str,
 ) -> None:
     """Extracts a mesh from a run; None keeps what the fit chose."""
-    if voxel_size_m is not None and not voxel_size_m > 0:
-        raise InputError(f"--voxel-size is {voxel_size_m}; give a length above 0")
-    if support_spacings is not None and not support_spacings >= 0:
-        raise InputError(f"--support is {support_spacings}; give a number of point spacings above 0, or 0 to keep all")
+    _check_mesh_options(out, voxel_size_m, support_spacings, min_component_area_m2)
     console = ui.make_console()
     fitted, config = RunFolder(path).load_fitted(device)
     asked = {
@@ -88,6 +86,20 @@ def mesh_run(
         result = fitted.extract_mesh(settings)
     write_mesh(result, out)
     ui.print_table(console, f"mesh {out}", _mesh_rows(result, settings.voxel_size_m))
+
+
+def _check_mesh_options(
+    out: Path, voxel_size_m: float | None, support_spacings: float | None, min_component_area_m2: float | None
+) -> None:
+    """Raises InputError for what would only be noticed after the extraction, or not at all."""
+    if out.suffix.lower() not in WRITE_SUFFIXES:
+        raise InputError(f"{out}: unknown mesh suffix '{out.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+    if voxel_size_m is not None and not voxel_size_m > 0:
+        raise InputError(f"--voxel-size is {voxel_size_m}; give a length above 0")
+    if support_spacings is not None and not support_spacings >= 0:
+        raise InputError(f"--support is {support_spacings}; give a number of point spacings above 0, or 0 to keep all")
+    if min_component_area_m2 is not None and not min_component_area_m2 >= 0:
+        raise InputError(f"--min-component-area is {min_component_area_m2}; give an area, or 0 to keep all pieces")
 
 
 def evaluate_mesh(

@@ -120,8 +120,11 @@ class LevelsConfig(_Section):
     """Coarse to fine."""
 
     first: int = Field(default=4, ge=1, description="levels active from the start")
-    unlock_end: float = Field(
-        default=0.5, ge=0, le=1, description="progress at which all levels are active; 0: from the start"
+    unlock_end: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="progress at which all levels are active, 0: from the start; by device and sign evidence",
     )
 
 

@@ -73,7 +73,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+        raise ConfigError(f"cannot read the configuration {path}: {_one_line(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -88,7 +88,12 @@ def _assignment(text: str) -> dict[str, Any]:
     try:
         return _nested(key.strip().split("."), yaml.safe_load(value))
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set '{text}': the value is not valid YAML ({error})") from error
+        raise ConfigError(f"--set '{text}': the value is not valid YAML ({_one_line(error)})") from error
+
+
+def _one_line(error: Exception) -> str:
+    """YAML's messages quote the place over several lines."""
+    return " ".join(str(error).split())
 
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:

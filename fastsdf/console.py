@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def make_console(stderr: bool = False) -> Console:
-    """A console on stdout or stderr."""
-    return Console(stderr=stderr, highlight=False)
+    """A console on stdout or stderr that prints text as it is: file names may hold brackets and colons."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def print_table(console: Console, title: str, rows: Iterable[tuple[str, Any, str]]) -> None:

@@ -111,6 +111,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         area_m2=prepared.facts["area_m2"],
         half_extent_m=prepared.transform.half_extent_m,
         device=device,
+        oriented=bool(prepared.surface.confidence.any()),
     )
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
     state = new_state(spec, prepared.surface, resolved, backend, device)

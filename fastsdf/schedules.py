@@ -60,6 +60,7 @@ def viscosity(t: float, config: ViscosityConfig, step: float) -> float:
 def active_levels(t: float, num_levels: int, config: LevelsConfig) -> float:
     """Number of unlocked levels, coarse to fine and linear up to ``unlock_end``; fractional while one fades in."""
     first = min(config.first, num_levels)
+    assert config.unlock_end is not None
     if config.unlock_end <= 0:
         return float(num_levels)
     return min(float(num_levels), first + (num_levels - first) * t / config.unlock_end)

@@ -13,15 +13,18 @@ LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}
 LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
 CELLS_PER_SURFACE_CELL = 1.5
 GRID_WIDTH = 2.5
+UNLOCK_END = {"cuda": 0.5, "cpu": 0.0}
+UNLOCK_END_UNORIENTED = 0.5
 
 
 def resolve_settings(
-    config: FitConfig, *, spacing_m: float, area_m2: float, half_extent_m: float, device: str
+    config: FitConfig, *, spacing_m: float, area_m2: float, half_extent_m: float, device: str, oriented: bool = True
 ) -> FitConfig:
     """A configuration with every open value chosen.
 
-    The finest cell follows the median point spacing; the table holds the cells that the scan's area touches at that
-    size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the device type.
+    The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
+    that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
+    device type.
 
     Args:
         config: as asked for.
@@ -29,9 +32,11 @@ def resolve_settings(
         area_m2: estimated scanned area.
         half_extent_m: half of the longest side of the scene.
         device: resolved device name.
+        oriented: whether the side of the air is known.
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
-    voxel = config.field.voxel_size_m or VOXEL_SPACINGS[kind] * spacing_m
+    coarsest = GRID_WIDTH * half_extent_m / (config.field.base_resolution - 1)
+    voxel = config.field.voxel_size_m or min(VOXEL_SPACINGS[kind] * spacing_m, coarsest)
     across = max(GRID_WIDTH * half_extent_m / voxel, config.field.base_resolution)
     levels = 1 + math.ceil(math.log(across / config.field.base_resolution) / math.log(LEVEL_GROWTH[kind]))
     low, high = LOG2_TABLE_RANGE[kind]
@@ -47,7 +52,12 @@ def resolve_settings(
             "min_component_area_m2": 100 * spacing_m**2,
         },
     }
-    return _fill(config, chosen)
+    filled = _fill(config, chosen)
+    levels = filled.training.levels
+    if levels.unlock_end is not None:
+        return filled
+    levels = levels.model_copy(update={"unlock_end": UNLOCK_END[kind] if oriented else UNLOCK_END_UNORIENTED})
+    return filled.model_copy(update={"training": filled.training.model_copy(update={"levels": levels})})
 
 
 def _fill(config: FitConfig, chosen: dict[str, dict[str, Any]]) -> FitConfig:

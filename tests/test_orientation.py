@@ -46,9 +46,9 @@ def shell_with(solids: tuple[tuple[np.ndarray, np.ndarray], ...], count: int) ->
     parts = [box_faces(a, b, n, rng) for (a, b), n in zip(boxes, counts, strict=True)]
     points = np.concatenate([p for p, _ in parts])
     normals = np.concatenate([-parts[0][1], *(n for _, n in parts[1:])])
-    seen = (points > 1e-9).all(1) & (points < SIZE - 1e-9).all(1)  # faces of the solids that touch the shell are hidden
-    seen[: counts[0]] = True
-    return points[seen] + NOISE * rng.standard_normal((seen.sum(), 3)), normals[seen]
+    inside = (points > 1e-9).all(1) & (points < SIZE - 1e-9).all(1)  # faces that touch the shell are hidden
+    seen = np.flatnonzero(inside | (np.arange(len(points)) < counts[0]))
+    return points[seen] + NOISE * rng.standard_normal((len(seen), 3)), normals[seen]
 
 
 @cache
@@ -94,7 +94,7 @@ def wall_at_eight() -> Tensor:
     """Clearance of a grid of 12 x 5 x 5 voxels that is occupied where x is 8."""
     free = np.ones((12, 5, 5), bool)
     free[8] = False
-    return torch.from_numpy(ndimage.distance_transform_cdt(free, "chessboard").astype(np.uint8))
+    return torch.from_numpy(np.asarray(ndimage.distance_transform_cdt(free, "chessboard"), np.uint8))
 
 
 @pytest.mark.parametrize(

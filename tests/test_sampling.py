@@ -163,7 +163,8 @@ def test_the_density_exponent_sets_the_share_of_a_dense_patch(exponent: float) -
 
 @pytest.mark.parametrize("group", ["near", "uniform"])
 def test_a_batch_may_lack_points_off_the_surface(group: str) -> None:
-    drawn = batch(surface(), **{f"{group}_points": 0})
+    none: dict[str, Any] = {f"{group}_points": 0}
+    drawn = batch(surface(), **none)
     assert len(getattr(drawn, group)) == 0 and len(drawn.surface) == 300
     assert getattr(drawn, group).shape == (0, 3)
 
