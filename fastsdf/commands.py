@@ -45,13 +45,14 @@ def fit_scan(scan: Path, out: Path, config: FitConfig, sensor: tuple[float, floa
         cloud = read_point_cloud(scan, sensor=sensor)
     with console.status("measuring the scan"), watch.stage("prepare"):
         prepared = prepare_scan(cloud, config)
-    _describe_scan(console, scan, prepared.facts)
+    prepared.facts["scan"] = str(scan)
+    _describe_scan(console, prepared.facts)
     with watch.stage("start"):
         session = start_fit(prepared, config)
     run = RunFolder(out)
     run.write_config(session.config)
     console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
-    _finish(console, run, session, watch, {"scan": str(scan)})
+    _finish(console, run, session, watch, {})
 
 
 def resume_run(path: Path) -> None:
@@ -161,12 +162,12 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _describe_scan(console: Any, scan: Path, facts: dict[str, Any]) -> None:
+def _describe_scan(console: Any, facts: dict[str, Any]) -> None:
     for note in facts["notes"]:
         console.print(f"note: {note}")
     extent = " x ".join(f"{e:.2f}" for e in facts["extent_m"])
     console.print(
-        f"{scan}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
+        f"{facts['scan']}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
         f"spacing {1e3 * facts['spacing_m']:.1f} mm, noise {1e3 * facts['noise_m']:.1f} mm, "
         f"about {facts['area_m2']:.0f} m^2 seen; sign evidence: {facts['sign_evidence']}"
     )
@@ -176,7 +177,9 @@ def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict
     half_extent_m = session.prepared.transform.half_extent_m
     state = session.state
     last, weights = state.history[-1], session.config.loss
+    earlier = max(state.seconds - watch.seconds["train"], 0.0)
     return {
+        "scan": session.prepared.facts["scan"],
         **origin,
         "device": describe_device(session.device),
         "backend": state.field.backend.info.name,
@@ -190,7 +193,7 @@ def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict
         "seconds": {
             **watch.seconds,
             "training": round(state.seconds, 3),
-            "total": round(sum(watch.seconds.values()), 3),
+            "total": round(earlier + sum(watch.seconds.values()), 3),
         },
         "peak_memory_gib": peak_memory_gib(session.device),
         "metrics": {

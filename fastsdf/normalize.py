@@ -12,7 +12,8 @@ import numpy as np
 from scipy import ndimage
 
 CORE_QUANTILE = 0.01
-CORE_CELLS = 64
+CORE_CELLS = (64, 48, 32, 24, 16, 12, 8)
+POINTS_PER_CELL = 4
 MIN_CLUSTER_SHARE = 0.01
 
 
@@ -66,19 +67,16 @@ def fit_transform(points_m: np.ndarray) -> SceneTransform:
 def robust_bounds(points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bounding box (lower, upper) of the scan without its stray points.
 
-    Points are binned into cells of 1/64 of the core's longest side (core: 1% to 99% quantiles). Cells whose 3x3x3
-    neighbourhood holds at least three points are kept, and of their connected clusters those with at least 1% of the
-    cells; the box bounds the points in them. Being counted in cells, a thinly sampled far corner survives while a
-    handful of returns through a window does not.
+    Points are binned into cells of 1/64 of the core's longest side (core: 1% to 99% quantiles), or larger ones until
+    they hold four points on average. Cells whose 3x3x3 neighbourhood holds at least three points are kept, and of
+    their connected clusters those with at least 1% of the cells; the box bounds the points in them. Being counted in
+    cells, a thinly sampled far corner survives while a handful of returns through a window does not.
     """
     q_low, q_high = np.quantile(points_m, [CORE_QUANTILE, 1 - CORE_QUANTILE], axis=0)
     reach = max(float((q_high - q_low).max()), 1e-3 * float(np.ptp(points_m, axis=0).max()))
     near = ((points_m >= q_low - reach) & (points_m <= q_high + reach)).all(1)
     core = points_m[near]
-    cell = reach / CORE_CELLS
-    ijk = np.floor((core - core.min(0)) / cell).astype(np.int64) + 1
-    counts = np.zeros(ijk.max(0) + 2, np.int32)
-    np.add.at(counts, tuple(ijk.T), 1)
+    ijk, counts = _binned(core, reach)
     crowded = ndimage.uniform_filter(counts.astype(np.float32), 3, mode="constant") * 27 > 2.5
     labels, _ = ndimage.label((counts > 0) & crowded, np.ones((3, 3, 3)))  # pyright: ignore
     sizes = np.bincount(labels.ravel())
@@ -88,6 +86,22 @@ def robust_bounds(points_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     kept = np.flatnonzero(sizes >= max(MIN_CLUSTER_SHARE * sizes.sum(), 1))
     inside = core[np.isin(labels[tuple(ijk.T)], kept)]
     return inside.min(0), inside.max(0)
+
+
+def _binned(points: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cell of each point (n, 3), from 1, and the points per cell with an empty layer around."""
+    for cells in CORE_CELLS[:-1]:
+        ijk, counts = _bin(points, reach / cells)
+        if len(points) >= POINTS_PER_CELL * np.count_nonzero(counts):
+            return ijk, counts
+    return _bin(points, reach / CORE_CELLS[-1])
+
+
+def _bin(points: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    ijk = np.floor((points - points.min(0)) / cell).astype(np.int64) + 1
+    counts = np.zeros(ijk.max(0) + 2, np.int32)
+    np.add.at(counts, tuple(ijk.T), 1)
+    return ijk, counts
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

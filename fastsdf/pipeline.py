@@ -15,7 +15,7 @@ from fastsdf.fitted import FittedField
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
 from fastsdf.meshing.support import Support
 from fastsdf.normalize import SceneTransform, fit_transform
-from fastsdf.runtime import choose_backend, choose_device
+from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud
 from fastsdf.settings import resolve_settings
@@ -132,6 +132,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
 
 def new_state(spec: FieldSpec, surface: SurfacePoints, config: FitConfig, backend: Backend, device: str) -> TrainState:
     """An untrained field on its device with its sampler and optimiser."""
+    settle_vector_math()
     dtype = torch.float64 if config.precision == "float64" else torch.float32
     field = HashGridSDF(spec, backend, torch.Generator().manual_seed(config.seed)).to(device, dtype)
     sampler = Sampler(surface, config.sampling, device, dtype, config.seed + 1)

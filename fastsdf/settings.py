@@ -13,6 +13,7 @@ LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}
 LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
 CELLS_PER_SURFACE_CELL = 1.5
 GRID_WIDTH = 2.5
+MAX_LEVELS = 24
 UNLOCK_END = {"cuda": 0.5, "cpu": 0.0}
 UNLOCK_END_UNORIENTED = 0.5
 
@@ -44,7 +45,7 @@ def resolve_settings(
     surface, near, uniform = BATCH[kind]
     mesh_voxel = config.mesh.voxel_size_m or voxel
     chosen: dict[str, dict[str, Any]] = {
-        "field": {"voxel_size_m": voxel, "num_levels": max(levels, 2), "log2_table_size": log2_table},
+        "field": {"voxel_size_m": voxel, "num_levels": min(max(levels, 2), MAX_LEVELS), "log2_table_size": log2_table},
         "sampling": {"surface_points": surface, "near_points": near, "uniform_points": uniform},
         "training": {"steps": STEPS[kind]},
         "mesh": {

@@ -82,7 +82,7 @@ def test_eval_scores_a_mesh_and_writes_json(fitted: Path, tmp_path: Path) -> Non
 
 
 def test_large_coordinates_come_back(tmp_path: Path) -> None:
-    """In UTM coordinates: the vertices in the file lie on the zero set (kinks aside to 0.1 mm), and the walls are where they were."""
+    """In UTM coordinates the file's vertices lie on the zero set (to 0.1 mm, kinks aside) and on the walls."""
     cloud = box_room()
     assert cloud.sensors is not None
     scan = write_scan(tmp_path, PointCloud(cloud.points + UTM_M, sensors=cloud.sensors + UTM_M))

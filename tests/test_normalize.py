@@ -116,3 +116,11 @@ def test_contains_widens_by_the_margin() -> None:
 def test_the_state_restores_the_transform() -> None:
     transform = fit_transform(ROOM + UTM)
     assert SceneTransform(**transform.state()) == transform
+
+
+@pytest.mark.parametrize("count", [500, 1000, 2000, 3000, 5000, 20000])
+def test_sparse_curved_scans_keep_their_points(count: int) -> None:
+    direction = np.random.default_rng(count).normal(size=(count, 3))
+    points = 0.5 * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    low, high = robust_bounds(points)
+    assert np.allclose(low, -0.5, atol=0.03) and np.allclose(high, 0.5, atol=0.03)
