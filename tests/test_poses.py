@@ -81,7 +81,8 @@ def test_sensors_are_the_translations_of_the_views(tmp_path: Path, matrices: np.
     )
     np.testing.assert_array_equal(cloud.sensors, matrices[np.arange(N) % VIEWS, :3, 3])
     assert "the 5 poses of" in cloud.notes[0]
-    assert read_point_cloud(tmp_path / "a.ply").sensors is None
+    bare = read_point_cloud(tmp_path / "a.ply")
+    assert bare.sensors is None and "--poses FILE" in bare.notes[0]
 
 
 def test_views_and_poses_must_fit(tmp_path: Path, matrices: np.ndarray) -> None:

@@ -64,6 +64,9 @@ def read_point_cloud(
         cloud = with_sensor(cloud, sensor)
     if poses is not None:
         cloud = with_poses(cloud, poses)
+    if cloud.views is not None and cloud.sensors is None:
+        note = "the points name the view that saw them; --poses FILE would give their sensor positions"
+        cloud = replace(cloud, notes=(*cloud.notes, note))
     return clean_cloud(cloud, path)
 
 
