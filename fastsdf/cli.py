@@ -4,7 +4,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +27,14 @@ Preset = Annotated[str | None, typer.Option("--preset", help="Named settings; se
 ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file with settings (repeatable).")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, e.g. training.steps=2000.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Scans = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="SCAN", help="Point clouds, meshes to sample, folders of depth images."),
+]
+Scene = Annotated[str | None, typer.Option(help="room (air inside the scan) or object (air around it).")]
+Sensor = Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")]
+PoseFile = Annotated[Path | None, typer.Option(help="File of poses, for points with a 'view' index.")]
+Stride = Annotated[int | None, typer.Option(help="Use every n-th pixel of depth images both ways.")]
 VoxelSize = Annotated[float | None, typer.Option(help="Edge of the mesh cells in the scan's units.")]
 
 
@@ -47,14 +55,16 @@ def _root(
 
 @app.command(epilog="Example: fastsdf fit room.ply -o runs/room --voxel-size 0.01")
 def fit(
-    scan: Annotated[Path | None, typer.Argument(help="PLY, PCD, XYZ, TXT, NPY, NPZ, or a mesh to sample.")] = None,
+    scans: Scans = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Run folder (default: runs/<scan name>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run folder.")] = None,
     preset: Preset = None,
     config: ConfigFiles = None,
     assign: Assignments = None,
-    scene: Annotated[str | None, typer.Option(help="room (air inside the scan) or object (air around it).")] = None,
-    sensor: Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")] = None,
+    scene: Scene = None,
+    sensor: Sensor = None,
+    poses: PoseFile = None,
+    stride: Stride = None,
     voxel_size: VoxelSize = None,
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
     backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
@@ -66,14 +76,14 @@ def fit(
     from fastsdf.config_io import load_config
 
     if resume is not None:
-        given = (scan, out, preset, config, assign, scene, sensor, voxel_size, steps, backend, device, seed)
-        if any(value is not None and value != [] for value in given):
+        given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
+        if any(value is not None and value != [] for value in (*given, device, seed)):
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
             )
         commands.resume_run(resume)
         return
-    if scan is None:
+    if not scans:
         raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
     settings = load_config(
         preset,
@@ -86,7 +96,30 @@ def fit(
         device=device,
         seed=seed,
     )
-    commands.fit_scan(scan, out or Path("runs") / scan.stem, settings, _position(sensor))
+    commands.fit_scan(scans, out, settings, _reading(sensor, poses, stride))
+
+
+@app.command(epilog="Example: fastsdf info room.ply --json room.json")
+def info(
+    scans: Scans = None,
+    preset: Preset = None,
+    config: ConfigFiles = None,
+    assign: Assignments = None,
+    scene: Scene = None,
+    sensor: Sensor = None,
+    poses: PoseFile = None,
+    stride: Stride = None,
+    device: Device = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
+) -> None:
+    """Say what a scan holds and what a fit would choose for it."""
+    from fastsdf import commands
+    from fastsdf.config_io import load_config
+
+    if not scans:
+        raise InputError("no scan given; write: fastsdf info SCAN")
+    settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
+    commands.info(scans, settings, _reading(sensor, poses, stride), json)
 
 
 @app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")
@@ -148,6 +181,11 @@ def doctor() -> None:
     from fastsdf import commands
 
     commands.doctor()
+
+
+def _reading(sensor: str | None, poses: Path | None, stride: int | None) -> dict[str, Any]:
+    """Options of `fastsdf.io.read_point_cloud`."""
+    return {"sensor": _position(sensor), "poses": poses, "stride": stride}
 
 
 def _position(text: str | None) -> tuple[float, float, float] | None:

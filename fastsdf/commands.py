@@ -3,7 +3,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from fastsdf.config import FitConfig
 from fastsdf.doctor import examine
 from fastsdf.errors import InputError, TrainingError
 from fastsdf.evaluation import evaluate, protocol_named, rows
-from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, write_mesh
+from fastsdf.inspection import inspect_scan, inspection_rows
+from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, read_point_clouds, write_mesh
+from fastsdf.io.files import expand_paths
+from fastsdf.io.merging import list_some
 from fastsdf.io.writers import WRITE_SUFFIXES
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder, write_json
@@ -38,21 +41,39 @@ class Stopwatch:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
 
 
-def fit_scan(scan: Path, out: Path, config: FitConfig, sensor: tuple[float, float, float] | None) -> None:
-    """The main job: scan file in, run folder out."""
+def fit_scan(scans: Sequence[Path], out: Path | None, config: FitConfig, reading: dict[str, Any]) -> None:
+    """The main job: scans in, run folder out (None: named after the first scan).
+
+    ``reading`` holds options of `fastsdf.io.read_point_cloud`.
+    """
     console, watch = ui.make_console(), Stopwatch()
+    names = [str(scan) for scan in expand_paths(scans)]
     with watch.stage("read"):
-        cloud = read_point_cloud(scan, sensor=sensor)
+        cloud = read_point_clouds(names, **reading)
     with console.status("measuring the scan"), watch.stage("prepare"):
         prepared = prepare_scan(cloud, config)
-    prepared.facts["scan"] = str(scan)
-    _describe_scan(console, prepared.facts)
+    prepared.facts["scan"] = names[0] if len(names) == 1 else names
+    _describe_scan(console, list_some(names), prepared.facts)
     with watch.stage("start"):
         session = start_fit(prepared, config)
-    run = RunFolder(out)
+    run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
     run.write_config(session.config)
     console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
     _finish(console, run, session, watch, {})
+
+
+def info(scans: Sequence[Path], config: FitConfig, reading: dict[str, Any], json: Path | None) -> None:
+    """Prints what a scan holds and what a fit would choose for it."""
+    console = ui.make_console()
+    names = [str(scan) for scan in expand_paths(scans)]
+    cloud = read_point_clouds(names, **reading)
+    with console.status("measuring the scan"):
+        facts = inspect_scan(cloud, config)
+    for note in cloud.notes:
+        console.print(f"note: {note}")
+    ui.print_table(console, list_some(names), inspection_rows(facts))
+    if json:
+        write_json({"scans": names, **facts}, json)
 
 
 def resume_run(path: Path) -> None:
@@ -162,12 +183,12 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _describe_scan(console: Any, facts: dict[str, Any]) -> None:
+def _describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
     for note in facts["notes"]:
         console.print(f"note: {note}")
     extent = " x ".join(f"{e:.2f}" for e in facts["extent_m"])
     console.print(
-        f"{facts['scan']}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
+        f"{scan}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
         f"spacing {1e3 * facts['spacing_m']:.1f} mm, noise {1e3 * facts['noise_m']:.1f} mm, "
         f"about {facts['area_m2']:.0f} m^2 seen; sign evidence: {facts['sign_evidence']}"
     )

@@ -14,7 +14,14 @@ from fastsdf.runtime import choose_backend, choose_device, versions
 
 Row = tuple[str, str, str]
 
-_PACKAGES = (("trimesh", "OBJ, STL, GLB, OFF files"), ("plyfile", "PLY files"))
+_PACKAGES = (  # name for pip, name for import, use
+    ("trimesh", "trimesh", "OBJ, STL, GLB, OFF files"),
+    ("plyfile", "plyfile", "PLY files"),
+    ("laspy", "laspy", "LAS files"),
+    ("lazrs", "lazrs", "LAZ files, with laspy"),
+    ("pye57", "pye57", "E57 files"),
+    ("pillow", "PIL", "folders of depth images"),
+)
 
 
 def examine() -> list[Row]:
@@ -27,7 +34,7 @@ def examine() -> list[Row]:
         *(_backend_row(name, device) for name in BACKEND_NAMES),
         ("automatic choice", f"{backend.info.name} on {device}", reason),
         _open3d_row(),
-        *(_package_row(name, use) for name, use in _PACKAGES),
+        *(_package_row(*package) for package in _PACKAGES),
         *((f"version of {name}", version, "") for name, version in versions().items()),
     ]
 
@@ -70,7 +77,7 @@ def _open3d_row() -> Row:
     return ("open3d", "usable", "PCD files, 'fastsdf eval'")
 
 
-def _package_row(name: str, use: str) -> Row:
-    if importlib.util.find_spec(name) is None:
+def _package_row(name: str, module: str, use: str) -> Row:
+    if importlib.util.find_spec(module) is None:
         return (name, "missing", f"pip install {name}; needed for {use}")
     return (name, "usable", use)

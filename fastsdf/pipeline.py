@@ -28,6 +28,23 @@ MIN_POINTS = 100
 
 
 @dataclass(frozen=True)
+class MeasuredScan:
+    """A scan without its stray points.
+
+    Attributes:
+        transform: world <-> unit frame.
+        kept: the points inside the scene's box, world frame.
+        geometry: their spacing, PCA normals and roughness.
+        facts: figures for the report.
+    """
+
+    transform: SceneTransform
+    kept: PointCloud
+    geometry: LocalGeometry
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class PreparedScan:
     """A scan measured and normalised.
 
@@ -60,8 +77,8 @@ class Session:
         return FittedField(self.state.field, self.prepared.transform, self.prepared.support)
 
 
-def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
-    """Finds the scene's box, drops stray points outside it, measures, orients and smooths the points.
+def measure_scan(cloud: PointCloud) -> MeasuredScan:
+    """Finds the scene's box, drops stray points outside it, and measures the rest.
 
     Raises:
         ScanError: if fewer than 100 points lie in the box.
@@ -74,6 +91,17 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
             f"only {len(kept)} of {len(cloud)} points belong together; the scan needs at least {MIN_POINTS}"
         )
     geometry = measure_local_geometry(kept.points)
+    return MeasuredScan(transform, kept, geometry, _scan_facts(cloud, kept, transform, geometry))
+
+
+def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
+    """Measures a scan, orients and smooths its points.
+
+    Raises:
+        ScanError: if fewer than 100 points lie in the scene's box.
+    """
+    measured = measure_scan(cloud)
+    transform, kept, geometry = measured.transform, measured.kept, measured.geometry
     device = choose_device(config.device)
     evidence = orient_scan(kept, geometry, config.prepare.orientation, config.scene, device)
     points, normals = smooth_points(
@@ -87,7 +115,7 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
         np.asarray(transform.lower),
         np.asarray(transform.upper),
     )
-    facts = {**_scan_facts(cloud, kept, transform, geometry), **evidence.facts}
+    facts = {**measured.facts, **evidence.facts}
     return PreparedScan(transform, support_of(surface, transform, geometry.noise), surface, facts)
 
 

@@ -17,6 +17,7 @@ class PointCloud:
         sensors: (n, 3) float64 position of the sensor that saw each point (the segment sensor -> point is free
             space), or None.
         notes: facts found while reading (rows dropped and why), for the report.
+        views: (n,) int64 index of the view (scan, frame) that saw each point, for a file of poses; or None.
     """
 
     points: np.ndarray
@@ -24,6 +25,7 @@ class PointCloud:
     colors: np.ndarray | None = None
     sensors: np.ndarray | None = None
     notes: tuple[str, ...] = field(default=())
+    views: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.points)

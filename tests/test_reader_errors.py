@@ -25,7 +25,7 @@ ROWS = "".join(f"{i} {i % 7} 0\n" for i in range(N))
     ("name", "content", "message"),
     [
         ("a.ply", "", r"a\.ply is empty \(0 bytes\)"),
-        ("a.las", "LASF", r"unknown scan suffix '\.las', known are .*\.npy.*\.ply"),
+        ("a.dxf", "0", r"unknown scan suffix '\.dxf', known are .*\.npy.*\.ply"),
         ("a.ply", "solid cube\n", "is not a PLY file"),
         ("a.ply", "ply\nformat ascii 1.0\n", "no 'end_header'"),
         ("a.ply", "ply\nformat ascii 1.0\nelement vertex many\nend_header\n", "header is damaged"),

@@ -9,8 +9,9 @@ from fastsdf.scan import PointCloud
 
 POINT_NAMES = ("x", "y", "z")
 SENSOR_NAMES = ("sx", "sy", "sz")
-NORMAL_NAMES = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"))
+NORMAL_NAMES = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"), ("normalx", "normaly", "normalz"))
 COLOR_NAMES = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+VIEW_NAMES = ("view", "view_index", "scan", "scan_index", "frame", "frame_index")
 
 
 def cloud_from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
@@ -25,6 +26,7 @@ def cloud_from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
         colors=colors,
         sensors=as_float64(_first_group(columns, (SENSOR_NAMES,))),
         notes=notes,
+        views=_view_column(columns),
     )
 
 
@@ -50,6 +52,15 @@ def _first_group(columns: Mapping[str, np.ndarray], groups: tuple[tuple[str, ...
     for names in groups:
         if all(name in columns for name in names):
             return np.stack([columns[name] for name in names], axis=1)
+    return None
+
+
+def _view_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The first (n,) column named as a view index that holds whole numbers only."""
+    for name in VIEW_NAMES:
+        values = columns.get(name)
+        if values is not None and values.dtype.kind in "iuf" and np.isfinite(values).all():
+            return values.astype(np.int64) if np.array_equal(values, np.rint(values)) else None
     return None
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The checks that come before any parser."""
 
+import glob
+from collections.abc import Sequence
 from pathlib import Path
 
-from fastsdf.errors import ScanError
+from fastsdf.errors import InputError, ScanError
 
 
 def require_file(path: str | Path) -> Path:
@@ -27,3 +29,28 @@ def require_file(path: str | Path) -> Path:
     if not first:
         raise ScanError(f"{path} is empty (0 bytes): export or copy it again")
     return path
+
+
+def expand_paths(paths: Sequence[str | Path]) -> list[Path]:
+    """Paths with patterns (* ? [...]) replaced by the files they fit, sorted; a path that exists is not a pattern.
+
+    Raises:
+        InputError: no paths, or one file or folder named twice.
+        ScanError: a pattern fits nothing.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.exists() or not glob.has_magic(str(path)):
+            found.append(path)
+            continue
+        fitting = sorted(map(Path, glob.glob(str(path), recursive=True)))
+        if not fitting:
+            raise ScanError(f"no file fits the pattern {path}: check the path")
+        found += fitting
+    if not found:
+        raise InputError("no scan given: name at least one file or folder")
+    resolved = [path.resolve() for path in found]
+    for index, path in enumerate(resolved):
+        if path in resolved[:index]:
+            raise InputError(f"{found[index]} is given twice: its points would count twice; name it once")
+    return found

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reading PLY files as points or as a triangle mesh, at the precision the file holds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ _FACE_LISTS = ("vertex_indices", "vertex_index")
 def read_ply_cloud(path: str | Path) -> PointCloud:
     """Read the vertices of a PLY file (ASCII or binary, either byte order) as points, in file order and uncleaned.
 
-    Known properties: x y z, nx ny nz, red green blue (or r g b, diffuse_*), sx sy sz (sensor position). Others are
-    left out; faces are left out with a note.
+    Known properties: x y z, nx ny nz, red green blue (or r g b, diffuse_*), sx sy sz (sensor position), view (or scan,
+    frame: index into a file of poses). Others are left out; faces are left out with a note.
 
     Raises:
         ScanError: the file is missing, not a PLY, damaged, or has no vertices with x, y and z.
@@ -34,7 +35,7 @@ def read_ply_cloud(path: str | Path) -> PointCloud:
     if header.face_count == 0:
         return cloud
     note = f"the file is a mesh with {header.face_count} faces: its vertices are used as the points"
-    return PointCloud(cloud.points, cloud.normals, cloud.colors, cloud.sensors, (*cloud.notes, note))
+    return replace(cloud, notes=(*cloud.notes, note))
 
 
 def read_ply_mesh(path: str | Path) -> TriangleMesh:

@@ -1,38 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""One function that reads any supported scan file."""
+"""One function that reads any supported scan, and one that reads several as one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from fastsdf.errors import InputError, ScanError
-from fastsdf.io.attributes import colors_to_uint8
 from fastsdf.io.cleaning import clean_cloud, with_sensor
-from fastsdf.io.files import require_file
+from fastsdf.io.depth_folders import read_depth_folder
+from fastsdf.io.e57 import read_e57_cloud
+from fastsdf.io.files import expand_paths, require_file
+from fastsdf.io.las import read_las_cloud
+from fastsdf.io.leica import read_pts_cloud, read_ptx_cloud
+from fastsdf.io.merging import join_clouds, list_some
 from fastsdf.io.meshes import TRIMESH_SUFFIXES, read_mesh
+from fastsdf.io.pcd import read_pcd_cloud
 from fastsdf.io.ply import read_ply_cloud
+from fastsdf.io.poses import with_poses
 from fastsdf.io.sampling import sample_mesh
 from fastsdf.io.tables import read_npy_cloud, read_npz_cloud, read_text_cloud
-from fastsdf.open3d_library import load_open3d
 from fastsdf.scan import PointCloud
 
-TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".pts", ".asc")
+TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc")
 
 
 def read_point_cloud(
-    path: str | Path, *, sensor: tuple[float, float, float] | None = None, samples: int = 300_000, seed: int = 0
+    path: str | Path,
+    *,
+    sensor: tuple[float, float, float] | None = None,
+    poses: str | Path | None = None,
+    stride: int | None = None,
+    samples: int = 300_000,
+    seed: int = 0,
 ) -> PointCloud:
     """Read a scan as a cleaned point cloud in world coordinates (float64).
 
-    Formats by suffix: PLY, text tables (.xyz .txt .csv .pts .asc), NPY, NPZ, PCD (needs open3d), and the meshes OBJ,
-    STL, GLB, GLTF and OFF (need trimesh), which are sampled by area. Of a PLY mesh the vertices are taken.
+    Formats by suffix: PLY, text tables (.xyz .txt .csv .asc), PTS, PTX, NPY, NPZ, PCD (needs open3d), LAS and LAZ (need
+    laspy and lazrs), E57 (needs pye57), and the meshes OBJ, STL, GLB, GLTF and OFF (need trimesh), which are sampled by
+    area. Of a PLY mesh the vertices are taken. A folder is read as posed depth images (needs pillow).
     Rows with non-finite values or zero normals are dropped and counted in ``notes``; normals get unit length.
 
     Args:
-        path: the scan file.
+        path: the scan file or folder.
         sensor: one sensor position (x, y, z) in world units for all points; overrides per-point positions.
+        poses: file of poses, for points with a view index: the translation of the pose is the sensor position.
+        stride: pixels from one sample of a depth image to the next; None: chosen from the number of images.
         samples: number of points drawn from a mesh.
         seed: seed of that drawing.
 
@@ -41,26 +54,68 @@ def read_point_cloud(
 
     Raises:
         ScanError: the file cannot be read, or holds too few usable points.
-        InputError: ``sensor`` or ``samples`` is out of range.
+        InputError: an argument is out of range, or both ``sensor`` and ``poses`` are given.
     """
-    path = require_file(path)
+    if sensor is not None and poses is not None:
+        raise InputError(f"a sensor position {tuple(sensor)} and poses ({poses}) exclude each other: give one of them")
+    path = Path(path)
+    cloud = read_depth_folder(path, stride) if path.is_dir() else _read_file(require_file(path), samples, seed)
+    if sensor is not None:
+        cloud = with_sensor(cloud, sensor)
+    if poses is not None:
+        cloud = with_poses(cloud, poses)
+    if cloud.views is not None and cloud.sensors is None:
+        note = "the points name the view that saw them; --poses FILE would give their sensor positions"
+        cloud = replace(cloud, notes=(*cloud.notes, note))
+    return clean_cloud(cloud, path)
+
+
+def read_point_clouds(paths: Sequence[str | Path], **options: Any) -> PointCloud:
+    """Read several scans in one world frame as one cloud; an attribute is kept when all of them have it.
+
+    Args:
+        paths: scan files, folders, or patterns such as ``scans/*.las`` for files.
+        options: as for `read_point_cloud`, the same for every scan.
+
+    Raises:
+        ScanError: a scan cannot be read, or a pattern fits no file.
+        InputError: no path, a scan that is named twice, or an option out of range.
+    """
+    found = expand_paths(paths)
+    clouds = [read_point_cloud(path, **options) for path in found]
+    if len(clouds) == 1:
+        return clouds[0]
+    names = [str(path) for path in found]
+    counts = [f"{name} ({len(cloud):,} points)" for name, cloud in zip(names, clouds, strict=True)]
+    merged = join_clouds(clouds, names)
+    return replace(merged, notes=(f"merged {len(clouds)} scans: {list_some(counts)}", *merged.notes))
+
+
+def _read_file(path: Path, samples: int, seed: int) -> PointCloud:
     suffix = path.suffix.lower()
     readers = _readers()
     if suffix in TRIMESH_SUFFIXES:
-        cloud = _sample_mesh_file(path, samples, seed)
-    elif suffix in readers:
-        cloud = readers[suffix](path)
-    else:
-        known = ", ".join(sorted((*readers, *TRIMESH_SUFFIXES)))
-        raise ScanError(f"{path}: unknown scan suffix '{path.suffix}', known are {known}: convert the file")
-    if sensor is not None:
-        cloud = with_sensor(cloud, sensor)
-    return clean_cloud(cloud, path)
+        return _sample_mesh_file(path, samples, seed)
+    if suffix in readers:
+        return readers[suffix](path)
+    known = ", ".join(sorted((*readers, *TRIMESH_SUFFIXES)))
+    raise ScanError(f"{path}: unknown scan suffix '{path.suffix}', known are {known}: convert the file")
 
 
 def _readers() -> dict[str, Callable[[Path], PointCloud]]:
     text = dict.fromkeys(TEXT_SUFFIXES, read_text_cloud)
-    return {".ply": read_ply_cloud, ".npy": read_npy_cloud, ".npz": read_npz_cloud, ".pcd": _read_pcd, **text}
+    return {
+        ".ply": read_ply_cloud,
+        ".npy": read_npy_cloud,
+        ".npz": read_npz_cloud,
+        ".pcd": read_pcd_cloud,
+        ".las": read_las_cloud,
+        ".laz": read_las_cloud,
+        ".e57": read_e57_cloud,
+        ".pts": read_pts_cloud,
+        ".ptx": read_ptx_cloud,
+        **text,
+    }
 
 
 def _sample_mesh_file(path: Path, samples: int, seed: int) -> PointCloud:
@@ -68,20 +123,3 @@ def _sample_mesh_file(path: Path, samples: int, seed: int) -> PointCloud:
     cloud = sample_mesh(mesh, samples, seed)
     note = f"{samples} points sampled from a mesh with {len(mesh.faces)} faces (seed {seed})"
     return replace(cloud, notes=(*cloud.notes, note))
-
-
-def _read_pcd(path: Path) -> PointCloud:
-    try:
-        open3d = load_open3d()
-    except InputError as error:
-        raise ScanError(f"{path}: {error}; or convert the scan to PLY") from error
-    try:
-        with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
-            loaded = open3d.io.read_point_cloud(path)
-    except (RuntimeError, ValueError) as error:
-        raise ScanError(f"{path}: open3d cannot read it ({error}): export the file again") from error
-    if not loaded.has_points():
-        raise ScanError(f"{path}: open3d found no points (is it a PCD file?): export the file again, or as PLY")
-    colors, notes = colors_to_uint8(np.array(loaded.colors) if loaded.has_colors() else None)
-    normals = np.array(loaded.normals) if loaded.has_normals() else None
-    return PointCloud(np.array(loaded.points), normals, colors, notes=notes)

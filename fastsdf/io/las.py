@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""LAS and LAZ files, read with laspy. The only place that imports it."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from fastsdf.errors import ScanError
+from fastsdf.io.attributes import cloud_from_columns
+from fastsdf.io.files import require_file
+from fastsdf.scan import PointCloud
+
+NOISE_CLASSES = (7, 18)  # "low point" and "high noise" of the LAS specification
+
+
+def read_las_cloud(path: str | Path) -> PointCloud:
+    """Read the points of a LAS or LAZ file in file order; uncleaned.
+
+    Coordinates are ``integer * scale + offset`` in float64, which is all that the file holds. Colours are scaled from
+    16 to 8 bits (files that keep 8-bit values in the 16-bit fields are told apart by the largest value). Extra
+    dimensions named as PLY properties (nx ny nz, sx sy sz, view) are used, all others are left out. All returns are
+    kept; points that are withheld or classified as noise (7, 18) are dropped with a note.
+
+    Raises:
+        ScanError: laspy or a LAZ decoder is not installed, or the file is missing or damaged.
+    """
+    path = require_file(path)
+    laspy = _load_laspy(path)
+    try:
+        las = laspy.read(path)
+        columns = _columns(las)
+        usable = _usable(las)
+    except Exception as error:  # laspy and its decoders raise whatever a damaged file makes numpy or struct raise
+        raise ScanError(f"{path}: laspy cannot read it ({error}); {_advice(error)}") from error
+    cloud = cloud_from_columns({name: values[usable] for name, values in columns.items()})
+    dropped = len(usable) - len(cloud)
+    if dropped == 0:
+        return cloud
+    note = f"dropped {dropped} of {len(usable)} points that the file marks as noise or withheld"
+    return replace(cloud, notes=(*cloud.notes, note))
+
+
+def _columns(las: Any) -> dict[str, np.ndarray]:
+    """The (n,) columns of coordinates, colours and scalar extra dimensions by lower-case name."""
+    known = set(las.point_format.dimension_names)
+    colors = [name for name in ("red", "green", "blue") if name in known]
+    extra = [name for name in las.point_format.extra_dimension_names if np.ndim(las[name]) == 1]
+    named = {name.lower(): np.asarray(las[name]) for name in (*extra, *colors)}
+    return {**named, **{axis: np.asarray(las[axis], dtype=np.float64) for axis in "xyz"}}
+
+
+def _usable(las: Any) -> np.ndarray:
+    known = set(las.point_format.dimension_names)
+    usable = ~np.isin(np.asarray(las["classification"]), NOISE_CLASSES)
+    return usable & (np.asarray(las["withheld"]) == 0) if "withheld" in known else usable
+
+
+def _advice(error: Exception) -> str:
+    if "LazBackend" in str(error):
+        return "LAZ files need lazrs: pip install lazrs, or convert to LAS"
+    return "export or copy the file again"
+
+
+def _load_laspy(path: Path) -> ModuleType:
+    try:
+        import laspy
+    except ImportError as error:
+        raise ScanError(
+            f"{path}: LAS and LAZ files need laspy ({error}): pip install laspy lazrs, or convert to PLY"
+        ) from error
+    return laspy

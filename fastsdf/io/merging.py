@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Several clouds in one world frame, joined into one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastsdf.scan import PointCloud
+
+ATTRIBUTES = ("normals", "colors", "sensors", "views")
+
+
+def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointCloud:
+    """Concatenate clouds in order; an attribute is kept when every cloud has it and left out with a note otherwise.
+
+    Args:
+        clouds: at least one cloud, all in the same world frame.
+        names: what to call each of them in the notes.
+
+    Returns:
+        One cloud; the notes of each part come first, behind its name. A single cloud comes back as it is.
+    """
+    if len(clouds) == 1:
+        return clouds[0]
+    notes = [f"{name}: {note}" for cloud, name in zip(clouds, names, strict=True) for note in cloud.notes]
+    joined: dict[str, np.ndarray] = {}
+    for attribute in ATTRIBUTES:
+        values = [getattr(cloud, attribute) for cloud in clouds]
+        present = [value for value in values if value is not None]
+        if len(present) == len(clouds):
+            joined[attribute] = np.concatenate(present)
+        elif present:
+            lacking = [name for name, value in zip(names, values, strict=True) if value is None]
+            notes.append(f"{attribute} left out: {list_some(lacking)} has none")
+    points = np.concatenate([cloud.points for cloud in clouds])
+    return PointCloud(points, notes=tuple(notes), **joined)
+
+
+def list_some(names: Sequence[str], most: int = 5) -> str:
+    """Names joined by commas, with a count in place of those beyond ``most``."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

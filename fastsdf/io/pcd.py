@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""PCD files, read with Open3D; the viewpoint, which Open3D leaves out, comes from the header."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fastsdf.errors import InputError, ScanError
+from fastsdf.io.attributes import colors_to_uint8
+from fastsdf.io.files import require_file
+from fastsdf.open3d_library import load_open3d
+from fastsdf.scan import PointCloud
+
+NO_VIEWPOINT = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)  # what writers put when they know none
+_MAX_HEADER_LINES = 100
+
+
+def read_pcd_cloud(path: str | Path) -> PointCloud:
+    """Read a PCD file (text, binary or compressed); uncleaned.
+
+    The position in the header's VIEWPOINT is the sensor position of all points, in the frame of the points, as PCL's
+    normal estimation takes it. The viewpoint ``0 0 0 1 0 0 0`` is what writers put when they know none: it counts as
+    unknown.
+
+    Raises:
+        ScanError: Open3D cannot be imported, or the file is missing, damaged or not a PCD.
+    """
+    path = require_file(path)
+    try:
+        open3d = load_open3d()
+    except InputError as error:
+        raise ScanError(f"{path}: {error}; or convert the scan to PLY") from error
+    try:
+        with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
+            loaded = open3d.io.read_point_cloud(path)
+    except (RuntimeError, ValueError) as error:
+        raise ScanError(f"{path}: open3d cannot read it ({error}): export the file again") from error
+    if not loaded.has_points():
+        raise ScanError(f"{path}: open3d found no points (is it a PCD file?): export the file again, or as PLY")
+    colors, notes = colors_to_uint8(np.array(loaded.colors) if loaded.has_colors() else None)
+    normals = np.array(loaded.normals) if loaded.has_normals() else None
+    points = np.array(loaded.points)
+    position = _viewpoint(path)
+    if position is None:
+        return PointCloud(points, normals, colors, notes=notes)
+    notes = (*notes, f"sensor position {tuple(position.tolist())} from the VIEWPOINT of the file")
+    return PointCloud(points, normals, colors, np.tile(position, (len(points), 1)), notes)
+
+
+def _viewpoint(path: Path) -> np.ndarray | None:
+    """Position (3,) of the header's VIEWPOINT; None when the header has none, the default, or not 7 numbers."""
+    with open(path, "rb") as stream:
+        for _ in range(_MAX_HEADER_LINES):
+            words = stream.readline(4096).decode("latin-1").split()
+            if words[:1] == ["VIEWPOINT"]:
+                return _position(words[1:])
+            if words[:1] == ["DATA"]:
+                break
+    return None
+
+
+def _position(words: list[str]) -> np.ndarray | None:
+    try:
+        values = np.array([float(word) for word in words])
+    except ValueError:
+        return None
+    known = values.shape == (7,) and np.isfinite(values).all() and not np.array_equal(values, NO_VIEWPOINT)
+    return values[:3] if known else None
