@@ -6,20 +6,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
 from fastsdf.doctor import examine
 from fastsdf.errors import InputError, TrainingError
 from fastsdf.evaluation import evaluate, protocol_named, rows
-from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, write_mesh
-from fastsdf.io.writers import WRITE_SUFFIXES
+from fastsdf.io import check_mesh_path, is_mesh_file, read_mesh, read_point_cloud, write_mesh
+from fastsdf.meshing import check_color_source, check_decimation, color_by, decimate
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder, write_json
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.trainer import train
+
+
+class MeshFinish(NamedTuple):
+    """What is done to an extracted mesh: most faces, colours (see `fastsdf.meshing.color_by`) and the axis up."""
+
+    max_faces: int | None = None
+    color_by: str | None = None
+    up: str = "z"
 
 
 class Stopwatch:
@@ -64,43 +72,56 @@ def resume_run(path: Path) -> None:
     _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
 
 
-def mesh_run(
-    path: Path,
-    out: Path,
-    voxel_size_m: float | None,
-    support_spacings: float | None,
-    min_component_area_m2: float | None,
-    device: str,
-) -> None:
-    """Extracts a mesh from a run; None keeps what the fit chose."""
-    _check_mesh_options(out, voxel_size_m, support_spacings, min_component_area_m2)
-    console = ui.make_console()
-    fitted, config = RunFolder(path).load_fitted(device)
-    asked = {
-        "voxel_size_m": voxel_size_m,
-        "support_spacings": support_spacings or None,
-        "support_points": 0.0 if support_spacings == 0 else None,
-        "min_component_area_m2": min_component_area_m2,
-    }
-    settings = config.mesh.model_copy(update={k: v for k, v in asked.items() if v is not None})
-    with console.status("extracting the surface"):
-        result = fitted.extract_mesh(settings)
-    write_mesh(result, out)
-    ui.print_table(console, f"mesh {out}", _mesh_rows(result, settings.voxel_size_m))
+def mesh_extraction(
+    voxel_size_m: float | None, support_spacings: float | None, closed: bool | None, min_component_area_m2: float | None
+) -> dict[str, Any]:
+    """Arguments of `FittedField.extract_mesh` from the command's options; None keeps what the fit chose.
 
-
-def _check_mesh_options(
-    out: Path, voxel_size_m: float | None, support_spacings: float | None, min_component_area_m2: float | None
-) -> None:
-    """Raises InputError for what would only be noticed after the extraction, or not at all."""
-    if out.suffix.lower() not in WRITE_SUFFIXES:
-        raise InputError(f"{out}: unknown mesh suffix '{out.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+    Raises:
+        InputError: if a length is out of range.
+    """
     if voxel_size_m is not None and not voxel_size_m > 0:
         raise InputError(f"--voxel-size is {voxel_size_m}; give a length above 0")
     if support_spacings is not None and not support_spacings >= 0:
         raise InputError(f"--support is {support_spacings}; give a number of point spacings above 0, or 0 to keep all")
     if min_component_area_m2 is not None and not min_component_area_m2 >= 0:
         raise InputError(f"--min-component-area is {min_component_area_m2}; give an area, or 0 to keep all pieces")
+    return {
+        "voxel_size_m": voxel_size_m,
+        "support_spacings": support_spacings or None,
+        "support_points": 0.0 if support_spacings == 0 or closed else None,
+        "gap_spacings": 0.0 if closed is False else None,
+        "min_component_area_m2": min_component_area_m2,
+    }
+
+
+def mesh_run(path: Path, out: Path, device: str, extraction: dict[str, Any], finish: MeshFinish) -> None:
+    """Extracts a mesh from a run.
+
+    Args:
+        path: the run folder.
+        out: the mesh file.
+        device: where to evaluate the field.
+        extraction: see `mesh_extraction`.
+        finish: what is done to the mesh afterwards.
+
+    Raises:
+        InputError: before any work, if the file or a finish cannot be had.
+    """
+    check_mesh_path(out, finish.up)
+    if finish.color_by is not None:
+        check_color_source(finish.color_by)
+    if finish.max_faces is not None:
+        check_decimation(finish.max_faces)
+    console = ui.make_console()
+    fitted = RunFolder(path).load_fitted(device)
+    with console.status("extracting the surface"):
+        result = fitted.extract_mesh(**extraction)
+        result = result if finish.max_faces is None else decimate(result, finish.max_faces)
+    result = result if finish.color_by is None else color_by(result, finish.color_by)
+    write_mesh(result, out, finish.up)
+    voxel_size_m = extraction["voxel_size_m"] or fitted.config.mesh.voxel_size_m
+    ui.print_table(console, f"mesh {out}", _mesh_rows(result, voxel_size_m))
 
 
 def evaluate_mesh(
@@ -138,7 +159,7 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
         )
     run.save(session, finished=True)
     with console.status("extracting the surface"), watch.stage("mesh"):
-        result = session.fitted.extract_mesh(session.config.mesh)
+        result = session.fitted.extract_mesh()
     with watch.stage("write"):
         write_mesh(result, run.mesh)
     report = _report(session, result, watch, origin)

@@ -14,7 +14,11 @@ from fastsdf.runtime import choose_backend, choose_device, versions
 
 Row = tuple[str, str, str]
 
-_PACKAGES = (("trimesh", "OBJ, STL, GLB, OFF files"), ("plyfile", "PLY files"))
+_PACKAGES = (
+    ("trimesh", "OBJ, STL, GLB, OFF files"),
+    ("plyfile", "PLY files"),
+    ("fast_simplification", "'fastsdf mesh --max-faces'"),
+)
 
 
 def examine() -> list[Row]:

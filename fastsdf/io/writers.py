@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from plyfile import PlyData, PlyElement
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 WRITE_SUFFIXES = (".ply", ".obj", ".glb", ".stl")
 TURNED_SUFFIXES = (".obj", ".glb")
-UpAxis = Literal["y", "z"]
 
 
-def write_mesh(mesh: TriangleMesh, path: str | Path, up: UpAxis = "z") -> None:
+def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z") -> None:
     """Write a mesh as PLY (binary little endian), OBJ, GLB or STL, by suffix.
 
     Coordinates too large for float32 (it would lose more than 10 micrometres) become double in PLY, a node translation
@@ -42,12 +41,11 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: UpAxis = "z") -> None:
             not fit it, or the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in WRITE_SUFFIXES:
-        raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+    check_mesh_path(path, up)
     if len(mesh.faces) == 0:
         raise InputError(f"{path}: the mesh has no faces, nothing to write")
-    mesh = _turned(mesh, suffix, up)
+    mesh = _turned(mesh) if up == "y" else mesh
+    suffix = path.suffix.lower()
     if suffix == ".stl":
         _write_stl(mesh, path)
         return
@@ -57,6 +55,17 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: UpAxis = "z") -> None:
             _write_ply(temporary, vertices, mesh.faces)
         else:
             temporary.write_bytes(_obj_bytes(mesh) if suffix == ".obj" else _glb_bytes(mesh))
+
+
+def check_mesh_path(path: Path, up: str) -> None:
+    """Raises InputError if `write_mesh` does not know the suffix or the up axis, or how they go together."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITE_SUFFIXES:
+        raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+    if up not in ("y", "z"):
+        raise InputError(f"the up axis is '{up}'; give y or z")
+    if up == "y" and suffix not in TURNED_SUFFIXES:
+        raise InputError(f"{path}: {suffix} files keep the axes of the scan; write .obj or .glb to have y up")
 
 
 def write_point_cloud(cloud: PointCloud, path: str | Path) -> None:
@@ -74,16 +83,11 @@ def write_point_cloud(cloud: PointCloud, path: str | Path) -> None:
         _write_ply(temporary, _vertex_rows(cloud.points, cloud.normals, cloud.colors, cloud.sensors), None)
 
 
-def _turned(mesh: TriangleMesh, suffix: str, up: str) -> TriangleMesh:
-    """The mesh with the axis up that was asked for."""
-    if up == "z":
-        return mesh
-    if up != "y":
-        raise InputError(f"the up axis is '{up}'; write y or z")
-    if suffix not in TURNED_SUFFIXES:
-        raise InputError(f"{suffix} files keep the axes of the scan; write .obj or .glb to have y up")
+def _turned(mesh: TriangleMesh) -> TriangleMesh:
+    """The mesh with y up instead of z: (x, y, z) -> (x, z, -y)."""
     turn = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    return replace(mesh, vertices=mesh.vertices @ turn, normals=None if mesh.normals is None else mesh.normals @ turn)
+    normals = None if mesh.normals is None else mesh.normals @ turn
+    return replace(mesh, vertices=mesh.vertices @ turn, normals=normals)
 
 
 def _vertex_rows(
