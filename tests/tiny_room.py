@@ -16,6 +16,7 @@ SETTINGS = {
     "training__steps": 60,
     "training__warm_start_steps": 40,
     "training__log_every": 20,
+    "training__levels__unlock_end": 0.5,
     "field__num_levels": 6,
     "field__log2_table_size": 14,
     "sampling__near_points": 256,
