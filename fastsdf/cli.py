@@ -111,10 +111,10 @@ def mesh(
     device: Device = None,
 ) -> None:
     """Extract a mesh from a run at any resolution."""
-    from fastsdf import commands
+    from fastsdf import mesh_command
 
-    extraction = commands.mesh_extraction(voxel_size, support, closed, min_component_area)
-    commands.mesh_run(run, out, device or "auto", extraction, commands.MeshFinish(max_faces, color_by, up))
+    extraction = mesh_command.mesh_extraction(voxel_size, support, closed, min_component_area)
+    mesh_command.mesh_run(run, out, device or "auto", extraction, mesh_command.MeshFinish(max_faces, color_by, up))
 
 
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")

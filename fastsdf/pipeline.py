@@ -14,7 +14,6 @@ from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
 from fastsdf.normalize import SceneTransform, fit_transform
-from fastsdf.normalize import SceneTransform, fit_transform
 from fastsdf.prepared import PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
