@@ -130,13 +130,24 @@ def mesh(
     support: Annotated[
         float | None, typer.Option(help="Keep surface within this many point spacings of the scan; 0 keeps all.")
     ] = None,
+    closed: Annotated[
+        bool | None,
+        typer.Option(
+            "--closed/--open",
+            help="Keep all surface near the scan, or only what is measured; by default small gaps are bridged.",
+        ),
+    ] = None,
     min_component_area: Annotated[float | None, typer.Option(help="Drop pieces smaller than this area.")] = None,
+    max_faces: Annotated[int | None, typer.Option(help="Reduce to at most about this many faces.")] = None,
+    color_by: Annotated[str | None, typer.Option(help="scan, confidence or normals (default: the scan's).")] = None,
+    up: Annotated[str, typer.Option(help="y turns a z-up scan to y up (OBJ and GLB); z keeps its axes.")] = "z",
     device: Device = None,
 ) -> None:
     """Extract a mesh from a run at any resolution."""
-    from fastsdf import commands
+    from fastsdf import mesh_command
 
-    commands.mesh_run(run, out, voxel_size, support, min_component_area, device or "auto")
+    extraction = mesh_command.mesh_extraction(voxel_size, support, closed, min_component_area)
+    mesh_command.mesh_run(run, out, device or "auto", extraction, mesh_command.MeshFinish(max_faces, color_by, up))
 
 
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")

@@ -11,13 +11,12 @@ from typing import Any
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
 from fastsdf.doctor import examine
-from fastsdf.errors import InputError, TrainingError
+from fastsdf.errors import TrainingError
 from fastsdf.evaluation import evaluate, protocol_named, rows
 from fastsdf.inspection import inspect_scan, inspection_rows
 from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, read_point_clouds, write_mesh
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
-from fastsdf.io.writers import WRITE_SUFFIXES
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder, write_json
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
@@ -85,45 +84,6 @@ def resume_run(path: Path) -> None:
     _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
 
 
-def mesh_run(
-    path: Path,
-    out: Path,
-    voxel_size_m: float | None,
-    support_spacings: float | None,
-    min_component_area_m2: float | None,
-    device: str,
-) -> None:
-    """Extracts a mesh from a run; None keeps what the fit chose."""
-    _check_mesh_options(out, voxel_size_m, support_spacings, min_component_area_m2)
-    console = ui.make_console()
-    fitted, config = RunFolder(path).load_fitted(device)
-    asked = {
-        "voxel_size_m": voxel_size_m,
-        "support_spacings": support_spacings or None,
-        "support_points": 0.0 if support_spacings == 0 else None,
-        "min_component_area_m2": min_component_area_m2,
-    }
-    settings = config.mesh.model_copy(update={k: v for k, v in asked.items() if v is not None})
-    with console.status("extracting the surface"):
-        result = fitted.extract_mesh(settings)
-    write_mesh(result, out)
-    ui.print_table(console, f"mesh {out}", _mesh_rows(result, settings.voxel_size_m))
-
-
-def _check_mesh_options(
-    out: Path, voxel_size_m: float | None, support_spacings: float | None, min_component_area_m2: float | None
-) -> None:
-    """Raises InputError for what would only be noticed after the extraction, or not at all."""
-    if out.suffix.lower() not in WRITE_SUFFIXES:
-        raise InputError(f"{out}: unknown mesh suffix '{out.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
-    if voxel_size_m is not None and not voxel_size_m > 0:
-        raise InputError(f"--voxel-size is {voxel_size_m}; give a length above 0")
-    if support_spacings is not None and not support_spacings >= 0:
-        raise InputError(f"--support is {support_spacings}; give a number of point spacings above 0, or 0 to keep all")
-    if min_component_area_m2 is not None and not min_component_area_m2 >= 0:
-        raise InputError(f"--min-component-area is {min_component_area_m2}; give an area, or 0 to keep all pieces")
-
-
 def evaluate_mesh(
     mesh: Path, reference: Path, observed: Path | None, protocol: str, json: Path | None, seed: int
 ) -> None:
@@ -159,7 +119,7 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
         )
     run.save(session, finished=True)
     with console.status("extracting the surface"), watch.stage("mesh"):
-        result = session.fitted.extract_mesh(session.config.mesh)
+        result = session.fitted.extract_mesh()
     with watch.stage("write"):
         write_mesh(result, run.mesh)
     report = _report(session, result, watch, origin)
@@ -240,12 +200,4 @@ def _summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
         ("parameters", report["parameters"], ""),
         *((name, value, "s") for name, value in seconds.items() if name != "training"),
         *((f"peak memory, {name}", value, "GiB") for name, value in report["peak_memory_gib"].items()),
-    ]
-
-
-def _mesh_rows(mesh: TriangleMesh, voxel_size_m: float | None) -> list[tuple[str, Any, str]]:
-    return [
-        ("vertices", len(mesh.vertices), ""),
-        ("faces", len(mesh.faces), ""),
-        ("voxel size", voxel_size_m, "m"),
     ]

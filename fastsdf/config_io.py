@@ -37,6 +37,18 @@ def load_config(
     return validate_config(merged)
 
 
+def override(config: FitConfig, **options: Any) -> FitConfig:
+    """A configuration with some values replaced; options as for `load_config`.
+
+    Raises:
+        ConfigError: naming the key, the value and what is allowed.
+    """
+    merged = config.model_dump()
+    for key, value in options.items():
+        merged = merged if value is None else _merge(merged, _nested(key.split("__"), value))
+    return validate_config(merged)
+
+
 def validate_config(values: dict[str, Any]) -> FitConfig:
     """A FitConfig from plain values.
 

@@ -21,6 +21,7 @@ _PACKAGES = (  # name for pip, name for import, use
     ("lazrs", "lazrs", "LAZ files, with laspy"),
     ("pye57", "pye57", "E57 files"),
     ("pillow", "PIL", "folders of depth images"),
+    ("fast-simplification", "fast_simplification", "'fastsdf mesh --max-faces'"),
 )
 
 

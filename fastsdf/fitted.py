@@ -1,76 +1,165 @@
 # SPDX-License-Identifier: MIT
 """A fitted field seen from the world: signed distances in metres at world points, and the mesh of its zero set."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from fastsdf.config import MeshConfig
-from fastsdf.errors import MeshingError
+from fastsdf.config import FitConfig, MeshConfig
+from fastsdf.config_io import validate_config
+from fastsdf.errors import InputError, MeshingError
 from fastsdf.field import HashGridSDF
 from fastsdf.meshing import drop_small_components, extract_surface, keep_faces
+from fastsdf.meshing.attributes import scan_colors, with_support
 from fastsdf.meshing.support import Support, bridges_gap, measured_support, relax_over_mesh
 from fastsdf.normalize import SceneTransform
+from fastsdf.operators import Stencil, differentiate
+from fastsdf.prepared import PreparedScan
+from fastsdf.queries import Points, map_points
+from fastsdf.sampling import BOX_PADDING
 from fastsdf.scan import TriangleMesh
 
-CHUNK = 1 << 18
 KEPT_SHARE = 0.5
+STEP_CELLS = 0.5
+CHUNK = 1 << 18
+STENCIL_CHUNK = CHUNK // 8
 
 
 @dataclass(frozen=True)
 class FittedField:
     """The result of a fit.
 
+    Points are world points: (..., 3) numpy arrays or sequences (values come as float64), or torch tensors (values come
+    as tensors on their device, in their type, outside of autograd). Within the box where the field was trained, values
+    are the network's; outside, the value at the box's nearest point with the way there added to its magnitude.
+
     Attributes:
         field: the trained network (unit frame).
-        transform: world <-> unit frame.
-        support: where the scan supports a surface.
+        scan: what it was fitted to.
+        config: resolved settings.
+        step, seconds, history: steps trained, the time they took, and the readings of the loss.
     """
 
     field: HashGridSDF
-    transform: SceneTransform
-    support: Support
+    scan: PreparedScan
+    config: FitConfig
+    step: int = 0
+    seconds: float = 0.0
+    history: tuple[dict[str, Any], ...] = ()
 
-    def sdf(self, points_m: np.ndarray) -> np.ndarray:
-        """Signed distance in world units, positive in free space; (n, 3) world points -> (n,) float64."""
-        levels = float(self.field.spec.grid.num_levels)
-        parameter = next(self.field.parameters())
-        out = np.empty(len(points_m))
-        with torch.no_grad():
-            for i in range(0, len(points_m), CHUNK):
-                x = torch.as_tensor(self.transform.to_unit(points_m[i : i + CHUNK]))
-                u = self.field(x.to(parameter.device, parameter.dtype), levels)
-                out[i : i + CHUNK] = u.double().cpu().numpy()
-        return out * self.transform.half_extent_m
+    @property
+    def transform(self) -> SceneTransform:
+        """World <-> unit frame."""
+        return self.scan.transform
 
-    def gradient(self, points_m: np.ndarray, step_m: float) -> np.ndarray:
-        """Central differences of `sdf` with step ``step_m``; (n, 3) world points -> (n, 3) float64."""
-        columns = []
-        for axis in np.eye(3):
-            ahead, behind = self.sdf(points_m + step_m * axis), self.sdf(points_m - step_m * axis)
-            columns.append((ahead - behind) / (2 * step_m))
-        return np.stack(columns, axis=1)
+    @property
+    def support(self) -> Support:
+        """Where the scan supports a surface."""
+        return self.scan.support
 
-    def extract_mesh(self, config: MeshConfig) -> TriangleMesh:
-        """The supported part of the zero set as a triangle mesh in world coordinates.
+    @property
+    def step_m(self) -> float:
+        """Default step of the differences: half a cell of the finest level, world units."""
+        return self.field.step_size(self._levels, STEP_CELLS) * self.transform.half_extent_m
 
-        Args:
-            config: resolved mesh settings.
+    def sdf(self, points_m: Points) -> Points:
+        """Signed distance in world units, positive in free space; (..., 3) world points -> (...).
 
         Raises:
-            MeshingError: if there is no zero crossing near the scan.
+            InputError: if the points do not have shape (..., 3).
         """
+        half_extent_m = self.transform.half_extent_m
+        return map_points(points_m, lambda x: self._unit_sdf(self._to_unit(x)).double() * half_extent_m, CHUNK)
+
+    def gradient(self, points_m: Points, step_m: float | None = None) -> Points:
+        """Central differences of `sdf`; (..., 3) world points -> (..., 3), pointing into the air.
+
+        Raises:
+            InputError: if the points do not have shape (..., 3), or the step is not above 0.
+        """
+        return map_points(points_m, self._differences(step_m, lambda s: s.gradient), STENCIL_CHUNK, (3,))
+
+    def laplacian(self, points_m: Points, step_m: float | None = None) -> Points:
+        """Laplacian of `sdf` by central differences (the sum of the curvatures on the surface); (..., 3) -> (...).
+
+        Raises:
+            InputError: if the points do not have shape (..., 3), or the step is not above 0.
+        """
+        laplacian = self._differences(step_m, lambda s: s.laplacian / self.transform.half_extent_m)
+        return map_points(points_m, laplacian, STENCIL_CHUNK)
+
+    def extract_mesh(self, voxel_size_m: float | None = None, **settings: Any) -> TriangleMesh:
+        """The supported part of the zero set as a triangle mesh in world coordinates.
+
+        Vertices carry normals, the scan's colours if it has any, and the attributes ``confidence`` and ``measured``
+        (`fastsdf.meshing.attributes.with_support`).
+
+        Args:
+            voxel_size_m: edge of the cells; None: what the fit chose.
+            settings: others of `MeshConfig`: ``support_points=0`` keeps all surface near the scan, ``gap_spacings=0``
+                only what is measured. None keeps what the fit chose.
+
+        Raises:
+            ConfigError: if a setting is unknown or out of range.
+            MeshingError: if there is no zero crossing near the scan, or none of it is supported.
+        """
+        config = self._mesh_config(voxel_size_m=voxel_size_m, **settings)
         assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
-        voxel = config.voxel_size_m
         mesh = extract_surface(
             self.sdf,
             self.support.points,
-            voxel_size=voxel,
+            voxel_size=config.voxel_size_m,
             support_distance=self._reach(config),
-            gradient=lambda x: self.gradient(x, voxel),
+            gradient=lambda x: self.gradient(x, config.voxel_size_m),
         )
-        return drop_small_components(self._supported(mesh, config), min_area=config.min_component_area_m2)
+        mesh = drop_small_components(self._supported(mesh, config), min_area=config.min_component_area_m2)
+        if self.support.colors is None:
+            return mesh
+        return replace(mesh, colors=scan_colors(mesh, self.support, config.support_spacings))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes config.yaml and checkpoint.pt into a run folder; `fastsdf.load` and ``fastsdf mesh`` read it.
+
+        Raises:
+            InputError: if the files cannot be written.
+        """
+        from fastsdf.run_folder import RunFolder  # run_folder builds fitted fields
+
+        RunFolder(Path(folder)).save_fitted(self)
+
+    @property
+    def _levels(self) -> float:
+        return float(self.field.spec.grid.num_levels)
+
+    def _to_unit(self, points_m: Tensor) -> Tensor:
+        """(n, 3) world points -> (n, 3) unit-frame points on the field's device in its type."""
+        parameter = next(self.field.parameters())
+        x = points_m.to(parameter.device, torch.float64)
+        center = torch.tensor(self.transform.center_m, dtype=x.dtype, device=x.device)
+        return ((x - center) / self.transform.half_extent_m).to(parameter.dtype)
+
+    def _unit_sdf(self, x: Tensor) -> Tensor:
+        """u (n,) at unit-frame points (n, 3), extended past the trained box."""
+        lower, upper = (x.new_tensor(corner) for corner in (self.transform.lower, self.transform.upper))
+        inside = x.clamp(lower - BOX_PADDING, upper + BOX_PADDING)
+        u = self.field(inside, self._levels)
+        return u + torch.copysign((x - inside).norm(dim=1), u)
+
+    def _differences(self, step_m: float | None, pick: Callable[[Stencil], Tensor]) -> Callable[[Tensor], Tensor]:
+        step_m = self.step_m if step_m is None else step_m
+        if not step_m > 0:
+            raise InputError(f"the step is {step_m}; give a length above 0")
+        step = step_m / self.transform.half_extent_m
+        return lambda x: pick(differentiate(self._unit_sdf, self._to_unit(x), step))
+
+    def _mesh_config(self, **settings: Any) -> MeshConfig:
+        asked = {name: value for name, value in settings.items() if value is not None}
+        return validate_config({"mesh": {**self.config.mesh.model_dump(), **asked}}).mesh
 
     def _reach(self, config: MeshConfig) -> np.ndarray:
         """(n,) distance from each point within which surface is looked for."""
@@ -78,16 +167,20 @@ class FittedField:
         return np.maximum(self.support.radii(config.support_spacings), bridged)
 
     def _supported(self, mesh: TriangleMesh, config: MeshConfig) -> TriangleMesh:
-        if config.support_points == 0:
-            return mesh
+        """The mesh with what the scan says about its vertices, cut to what it supports."""
+        required = config.support_points or MeshConfig().support_points
         counts = measured_support(mesh, self.support, config.support_spacings, config.support_sigmas)
-        share = np.minimum(counts / config.support_points, 1.0)
-        weak = np.flatnonzero(share < 1.0)
+        on_discs = np.minimum(counts / required, 1.0)
+        share = np.stack([on_discs, on_discs], axis=1)
+        weak = np.flatnonzero(on_discs < 1.0)
         assert mesh.normals is not None
         doubtful = TriangleMesh(mesh.vertices[weak], mesh.faces[:0], mesh.normals[weak])
-        share[weak[bridges_gap(doubtful, self.support, config.gap_spacings, config.support_sigmas)]] = 1.0
-        share = relax_over_mesh(mesh, share)
-        kept = keep_faces(mesh, np.all(share[mesh.faces] >= KEPT_SHARE, axis=1))
+        share[weak[bridges_gap(doubtful, self.support, config.gap_spacings, config.support_sigmas)], 1] = 1.0
+        measured, supported = (relax_over_mesh(mesh, share) >= KEPT_SHARE).T
+        mesh = with_support(mesh, counts, measured)
+        if config.support_points == 0:
+            return mesh
+        kept = keep_faces(mesh, supported[mesh.faces].all(axis=1))
         if len(kept.faces) == 0:
             raise MeshingError(
                 "no part of the surface is supported by the scan; train longer (--steps), or keep everything with "

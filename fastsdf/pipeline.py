@@ -13,8 +13,8 @@ from fastsdf.errors import ScanError
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
-from fastsdf.meshing.support import Support
 from fastsdf.normalize import SceneTransform, fit_transform
+from fastsdf.prepared import PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud
@@ -45,23 +45,6 @@ class MeasuredScan:
 
 
 @dataclass(frozen=True)
-class PreparedScan:
-    """A scan measured and normalised.
-
-    Attributes:
-        transform: world <-> unit frame.
-        support: the scan inside the scene's box, smoothed, in the world frame.
-        surface: the same points in the unit frame.
-        facts: figures for the report.
-    """
-
-    transform: SceneTransform
-    support: Support
-    surface: SurfacePoints
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Session:
     """A fit under way: what is needed to go on training or to mesh."""
 
@@ -74,7 +57,8 @@ class Session:
     @property
     def fitted(self) -> FittedField:
         """The field as it is now."""
-        return FittedField(self.state.field, self.prepared.transform, self.prepared.support)
+        state = self.state
+        return FittedField(state.field, self.prepared, self.config, state.step, state.seconds, tuple(state.history))
 
 
 def measure_scan(cloud: PointCloud) -> MeasuredScan:
@@ -116,13 +100,7 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
         np.asarray(transform.upper),
     )
     facts = {**measured.facts, **evidence.facts}
-    return PreparedScan(transform, support_of(surface, transform, geometry.noise), surface, facts)
-
-
-def support_of(surface: SurfacePoints, transform: SceneTransform, noise_m: float) -> Support:
-    """The measured surface in the world frame."""
-    points = transform.to_world(surface.points)
-    return Support(points, surface.normals, surface.spacing * transform.half_extent_m, noise_m)
+    return PreparedScan(transform, support_of(surface, transform, geometry.noise, kept.colors), surface, facts)
 
 
 def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:

@@ -18,7 +18,8 @@ from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
 from fastsdf.io import atomic_path
 from fastsdf.normalize import SceneTransform
-from fastsdf.pipeline import PreparedScan, Session, new_state, support_of
+from fastsdf.pipeline import Session, new_state
+from fastsdf.prepared import PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.sampling import SurfacePoints
 
@@ -52,28 +53,20 @@ class RunFolder:
         write_json(report, self.path / "run.json")
 
     def save(self, session: Session, finished: bool) -> None:
-        """Writes a checkpoint; the optimiser's state is left out of a finished one."""
-        prepared, state = session.prepared, session.state
-        content = {
-            "format": FORMAT,
-            "finished": finished,
-            "config": session.config.model_dump(mode="json"),
-            "spec": state.field.spec.state(),
-            "transform": prepared.transform.state(),
-            "facts": prepared.facts,
-            "points": _tensor(prepared.surface.points),
-            "normals": _tensor(prepared.surface.normals),
-            "confidence": _tensor(prepared.surface.confidence),
-            "spacing": _tensor(prepared.surface.spacing),
-            "weights": state.field.state_dict(),
+        """Writes a checkpoint; the states of optimiser and generator are left out of a finished one."""
+        state = session.state
+        going_on = {
             "optimizer": None if finished else state.optimizer.state_dict(),
-            "generator": state.sampler.generator.get_state(),
-            "step": state.step,
-            "seconds": state.seconds,
-            "history": state.history,
+            "generator": None if finished else state.sampler.generator.get_state(),
         }
         with atomic_path(self.checkpoint) as temporary:
-            torch.save(content, temporary)
+            torch.save({**_content(session.fitted), "finished": finished, **going_on}, temporary)
+
+    def save_fitted(self, fitted: FittedField) -> None:
+        """Writes a finished checkpoint and the configuration of a field that is not trained any further."""
+        self.write_config(fitted.config)
+        with atomic_path(self.checkpoint) as temporary:
+            torch.save({**_content(fitted), "finished": True, "optimizer": None, "generator": None}, temporary)
 
     def load(self) -> dict[str, Any]:
         """The content of the checkpoint, on the CPU.
@@ -92,8 +85,13 @@ class RunFolder:
             raise CheckpointError(f"{self.checkpoint} has format {found}, this version reads {FORMAT}; fit again")
         return content
 
-    def load_fitted(self, device: str = "auto") -> tuple[FittedField, FitConfig]:
-        """The fitted field and its resolved configuration, on a device, with the fastest backend there."""
+    def load_fitted(self, device: str = "auto") -> FittedField:
+        """The fitted field on a device, with the fastest backend there.
+
+        Raises:
+            CheckpointError: as `load`.
+            ConfigError: if the device is not there.
+        """
         content = self.load()
         config = FitConfig.model_validate(content["config"])
         device = choose_device(device)
@@ -101,7 +99,7 @@ class RunFolder:
         prepared = _restore_scan(content)
         field = HashGridSDF(FieldSpec.from_state(content["spec"]), backend, torch.Generator())
         field.to(device, content["weights"]["table"].dtype).load_state_dict(content["weights"])
-        return FittedField(field, prepared.transform, prepared.support), config
+        return FittedField(field, prepared, config, content["step"], content["seconds"], tuple(content["history"]))
 
     def resume(self) -> Session:
         """The session as it was saved.
@@ -132,6 +130,27 @@ def write_json(content: Any, path: Path) -> None:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
 
 
+def _content(fitted: FittedField) -> dict[str, Any]:
+    """All of a checkpoint but what training needs to go on."""
+    scan, colors = fitted.scan, fitted.support.colors
+    return {
+        "format": FORMAT,
+        "config": fitted.config.model_dump(mode="json"),
+        "spec": fitted.field.spec.state(),
+        "transform": scan.transform.state(),
+        "facts": scan.facts,
+        "points": _tensor(scan.surface.points),
+        "normals": _tensor(scan.surface.normals),
+        "confidence": _tensor(scan.surface.confidence),
+        "spacing": _tensor(scan.surface.spacing),
+        "colors": None if colors is None else torch.as_tensor(colors),
+        "weights": fitted.field.state_dict(),
+        "step": fitted.step,
+        "seconds": fitted.seconds,
+        "history": list(fitted.history),
+    }
+
+
 def _tensor(values: np.ndarray) -> torch.Tensor:
     return torch.as_tensor(np.asarray(values, np.float32))
 
@@ -141,4 +160,6 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     points, normals, confidence, spacing = (content[k].numpy() for k in ("points", "normals", "confidence", "spacing"))
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
     surface = SurfacePoints(points, normals, confidence, spacing, *corners)
-    return PreparedScan(transform, support_of(surface, transform, facts["noise_m"]), surface, facts)
+    kept = content.get("colors")  # older runs have none
+    colors = None if kept is None else kept.numpy()
+    return PreparedScan(transform, support_of(surface, transform, facts["noise_m"], colors), surface, facts)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a scan and a mesh are inside fastsdf: plain arrays in the scan's own world frame, float64."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -45,9 +46,21 @@ class TriangleMesh:
         faces: (f, 3) int64 vertex indices; counter-clockwise seen from free space, so face normals point into the air.
         normals: (v, 3) float64 unit vertex normals, or None.
         colors: (v, 3) uint8 RGB, or None.
+        attributes: further values per vertex by name, (v,) each, such as ``confidence``.
     """
 
     vertices: np.ndarray
     faces: np.ndarray
     normals: np.ndarray | None = None
     colors: np.ndarray | None = None
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def take(self, index: np.ndarray, faces: np.ndarray) -> "TriangleMesh":
+        """The vertices of a mask or index array with all they carry, and faces (f, 3) that count in them."""
+        return TriangleMesh(
+            self.vertices[index],
+            faces,
+            None if self.normals is None else self.normals[index],
+            None if self.colors is None else self.colors[index],
+            {name: values[index] for name, values in self.attributes.items()},
+        )

@@ -4,11 +4,15 @@
 import os
 from functools import cache
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from fastsdf.errors import InputError
 from fastsdf.open3d_library import load_open3d
+
+if TYPE_CHECKING:
+    from fastsdf import FittedField
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -42,3 +46,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def open3d() -> ModuleType:
     """The module ``open3d``."""
     return load_open3d()
+
+
+@pytest.fixture(scope="session")
+def tiny_fit() -> "FittedField":
+    """The room of `tiny_room`, fitted in seconds."""
+    from tiny_room import SETTINGS, coloured_room
+
+    import fastsdf
+    from fastsdf import sampling
+
+    cloud = coloured_room()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+        return fastsdf.fit(cloud, "smoke", **SETTINGS)

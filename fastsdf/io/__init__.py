@@ -4,10 +4,11 @@
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.meshes import is_mesh_file, read_mesh
 from fastsdf.io.readers import read_point_cloud, read_point_clouds
-from fastsdf.io.writers import write_mesh, write_point_cloud
+from fastsdf.io.writers import check_mesh_path, write_mesh, write_point_cloud
 
 __all__ = [
     "atomic_path",
+    "check_mesh_path",
     "is_mesh_file",
     "read_mesh",
     "read_point_cloud",

@@ -2,6 +2,8 @@
 """Writing meshes and point clouds: whole files only, and no precision lost on large coordinates."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,36 +21,51 @@ if TYPE_CHECKING:
     import trimesh
 
 WRITE_SUFFIXES = (".ply", ".obj", ".glb", ".stl")
+TURNED_SUFFIXES = (".obj", ".glb")
 
 
-def write_mesh(mesh: TriangleMesh, path: str | Path) -> None:
+def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z") -> None:
     """Write a mesh as PLY (binary little endian), OBJ, GLB or STL, by suffix.
 
     Coordinates too large for float32 (it would lose more than 10 micrometres) become double in PLY, a node translation
-    in GLB, and an offset in ``<name>.stl.offset.json`` in STL. OBJ text has 6 decimals. Axes are never changed.
+    in GLB, and an offset in ``<name>.stl.offset.json`` in STL. OBJ text has 6 decimals. Axes are the scan's own
+    unless ``up`` turns them.
 
     Args:
-        mesh: at least one face; normals and colours are written when present (STL holds neither).
+        mesh: at least one face; normals and colours are written when present (STL holds neither), attributes in PLY.
         path: the file; its folder is made when missing, an older file is replaced at once or not at all.
+        up: ``y`` turns a mesh whose z points up so that y does (x, y, z -> x, z, -y), as viewers of OBJ and GLB expect.
 
     Raises:
-        InputError: the suffix is unknown, the mesh is empty, or the file cannot be written.
+        InputError: the suffix or ``up`` is unknown or they do not go together, the mesh is empty or its attributes do
+            not fit it, or the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in WRITE_SUFFIXES:
-        raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+    check_mesh_path(path, up)
     if len(mesh.faces) == 0:
         raise InputError(f"{path}: the mesh has no faces, nothing to write")
+    mesh = _turned(mesh) if up == "y" else mesh
+    suffix = path.suffix.lower()
     if suffix == ".stl":
         _write_stl(mesh, path)
         return
     with atomic_path(path) as temporary:
         if suffix == ".ply":
-            vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None)
+            vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes)
             _write_ply(temporary, vertices, mesh.faces)
         else:
             temporary.write_bytes(_obj_bytes(mesh) if suffix == ".obj" else _glb_bytes(mesh))
+
+
+def check_mesh_path(path: Path, up: str) -> None:
+    """Raises InputError if `write_mesh` does not know the suffix or the up axis, or how they go together."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITE_SUFFIXES:
+        raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+    if up not in ("y", "z"):
+        raise InputError(f"the up axis is '{up}'; give y or z")
+    if up == "y" and suffix not in TURNED_SUFFIXES:
+        raise InputError(f"{path}: {suffix} files keep the axes of the scan; write .obj or .glb to have y up")
 
 
 def write_point_cloud(cloud: PointCloud, path: str | Path) -> None:
@@ -66,8 +83,19 @@ def write_point_cloud(cloud: PointCloud, path: str | Path) -> None:
         _write_ply(temporary, _vertex_rows(cloud.points, cloud.normals, cloud.colors, cloud.sensors), None)
 
 
+def _turned(mesh: TriangleMesh) -> TriangleMesh:
+    """The mesh with y up instead of z: (x, y, z) -> (x, z, -y)."""
+    turn = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    normals = None if mesh.normals is None else mesh.normals @ turn
+    return replace(mesh, vertices=mesh.vertices @ turn, normals=normals)
+
+
 def _vertex_rows(
-    points: np.ndarray, normals: np.ndarray | None, colors: np.ndarray | None, sensors: np.ndarray | None
+    points: np.ndarray,
+    normals: np.ndarray | None,
+    colors: np.ndarray | None,
+    sensors: np.ndarray | None,
+    attributes: Mapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     groups = (
         (POINT_NAMES, points, "<f8" if needs_float64(points) else "<f4"),
@@ -76,11 +104,31 @@ def _vertex_rows(
         (SENSOR_NAMES, sensors, "<f8" if sensors is not None and needs_float64(sensors) else "<f4"),
     )
     present = [(names, values, kind) for names, values, kind in groups if values is not None]
-    rows = np.empty(len(points), dtype=[(name, kind) for names, _, kind in present for name in names])
+    columns = [(name, kind) for names, _, kind in present for name in names]
+    further = {name: np.asarray(values) for name, values in (attributes or {}).items()}
+    _check_attributes(further, len(points), {name for name, _ in columns})
+    rows = np.empty(len(points), dtype=columns + [(name, _ply_kind(values)) for name, values in further.items()])
     for names, values, _ in present:
         for axis, name in enumerate(names):
             rows[name] = values[:, axis]
+    for name, values in further.items():
+        rows[name] = values
     return rows
+
+
+def _check_attributes(attributes: Mapping[str, np.ndarray], count: int, taken: set[str]) -> None:
+    for name, values in attributes.items():
+        if values.shape != (count,) or values.dtype.kind not in "buif":
+            raise InputError(f"attribute '{name}' must be ({count},) numbers, got {values.dtype} of {values.shape}")
+        if name in taken or not name.isidentifier():
+            raise InputError(f"attribute '{name}' needs a name of its own, made of letters, digits and underscores")
+
+
+def _ply_kind(values: np.ndarray) -> str:
+    """PLY type of an attribute: float for floats, uchar for what fits it, else int."""
+    if values.dtype.kind == "f":
+        return "<f4"
+    return "u1" if values.dtype.kind in "bu" and values.dtype.itemsize == 1 else "<i4"
 
 
 def _write_ply(path: Path, vertices: np.ndarray, faces: np.ndarray | None) -> None:

@@ -1,7 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Surface extraction from a signed distance field, and mesh cleaning."""
 
+from fastsdf.meshing.attributes import check_color_source, color_by
 from fastsdf.meshing.clean import drop_small_components, keep_faces, remove_unreferenced, vertex_normals
+from fastsdf.meshing.decimate import check_decimation, decimate
 from fastsdf.meshing.sparse import extract_surface
 
-__all__ = ["drop_small_components", "extract_surface", "keep_faces", "remove_unreferenced", "vertex_normals"]
+__all__ = [
+    "check_color_source",
+    "check_decimation",
+    "color_by",
+    "decimate",
+    "drop_small_components",
+    "extract_surface",
+    "keep_faces",
+    "remove_unreferenced",
+    "vertex_normals",
+]

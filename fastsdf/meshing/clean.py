@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Cleaning of extracted meshes: pure functions from arrays to arrays, normals and colours carried along."""
+"""Cleaning of extracted meshes: pure functions from arrays to arrays, with all that vertices carry."""
+
+from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -55,17 +57,12 @@ def remove_unreferenced(mesh: TriangleMesh) -> TriangleMesh:
     used = np.zeros(len(mesh.vertices), dtype=bool)
     used[mesh.faces] = True
     number = np.cumsum(used) - 1
-    return TriangleMesh(
-        vertices=mesh.vertices[used],
-        faces=number[mesh.faces],
-        normals=None if mesh.normals is None else mesh.normals[used],
-        colors=None if mesh.colors is None else mesh.colors[used],
-    )
+    return mesh.take(used, number[mesh.faces])
 
 
 def keep_faces(mesh: TriangleMesh, keep: np.ndarray) -> TriangleMesh:
     """The faces of a mask (f,) or index array, with only their vertices."""
-    return remove_unreferenced(TriangleMesh(mesh.vertices, mesh.faces[keep], mesh.normals, mesh.colors))
+    return remove_unreferenced(replace(mesh, faces=mesh.faces[keep]))
 
 
 def drop_small_components(mesh: TriangleMesh, min_area: float, min_share: float = 0.0) -> TriangleMesh:

@@ -32,12 +32,14 @@ class Support:
         normals: (n, 3) unit normals of arbitrary sign.
         spacing: (n,) local point spacing, world units.
         noise: standard deviation of the points about the surface, world units.
+        colors: (n, 3) uint8 RGB, or None.
     """
 
     points: np.ndarray
     normals: np.ndarray
     spacing: np.ndarray
     noise: float
+    colors: np.ndarray | None = None
 
     @property
     def median_spacing(self) -> float:
@@ -72,8 +74,8 @@ def measured_support(mesh: TriangleMesh, support: Support, spacings: float, sigm
     counts = np.empty(len(mesh.vertices), np.int64)
     for i in range(0, len(counts), CHUNK):
         part = slice(i, i + CHUNK)
-        gap, index = _nearest(tree, mesh.vertices[part], NEIGHBOURS)
-        across, cosine = _against_discs(mesh.vertices[part], mesh.normals[part], support, index)
+        gap, index = nearest_points(tree, mesh.vertices[part], NEIGHBOURS)
+        across, cosine = against_discs(mesh.vertices[part], mesh.normals[part], support, index)
         along = np.sqrt(np.maximum(gap**2 - across**2, 0.0))
         counts[part] = ((along <= radii[index]) & (across <= thickness[index]) & (cosine >= MIN_COSINE)).sum(1)
     return counts
@@ -99,32 +101,32 @@ def bridges_gap(mesh: TriangleMesh, support: Support, gap_spacings: float, sigma
     tree, thickness = KDTree(even.points), even.thickness(sigmas)
     for i in range(0, len(bridged) if gap_spacings > 0 else 0, CHUNK):
         vertices, normals = mesh.vertices[i : i + CHUNK], mesh.normals[i : i + CHUNK]
-        gap, index = _nearest(tree, vertices, GAP_NEIGHBOURS)
-        across, cosine = _against_discs(vertices, normals, even, index)
+        gap, index = nearest_points(tree, vertices, GAP_NEIGHBOURS)
+        across, cosine = against_discs(vertices, normals, even, index)
         on = (gap <= gap_spacings * spacing) & (across <= thickness[index]) & (cosine >= MIN_COSINE)
         bridged[i : i + CHUNK] = _open_angle(even.points[index] - vertices[:, None], normals, on) <= MAX_OPEN_ANGLE
     return bridged
 
 
 def relax_over_mesh(mesh: TriangleMesh, values: np.ndarray, rounds: int = RELAXATIONS) -> np.ndarray:
-    """Averages vertex values (v,) with their neighbours' mean a few times, so that a threshold cuts a smooth line."""
+    """Averages vertex values (v,) or (v, k) with their neighbours' mean a few times; a threshold then cuts smoothly."""
     a, b = mesh.faces[:, [0, 1, 2]].ravel(), mesh.faces[:, [1, 2, 0]].ravel()
     size = len(mesh.vertices)
     links = coo_matrix((np.ones(2 * len(a), np.float32), (np.r_[a, b], np.r_[b, a])), (size, size)).tocsr()
-    degree = np.maximum(np.asarray(links.sum(1)).ravel(), 1.0)
+    degree = np.maximum(np.asarray(links.sum(1)).reshape(-1, *[1] * (values.ndim - 1)), 1.0)
     for _ in range(rounds):
         values = 0.5 * values + 0.5 * (links @ values) / degree
     return values
 
 
-def _nearest(tree: KDTree, vertices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_points(tree: KDTree, vertices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances (m, k) and indices (m, k) of the k <= count nearest points."""
     ranks: Any = [*range(1, min(count, tree.n) + 1)]
     gap, index = tree.query(vertices, ranks, workers=-1)
     return np.asarray(gap), np.asarray(index)
 
 
-def _against_discs(
+def against_discs(
     vertices: np.ndarray, normals: np.ndarray, support: Support, index: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance across (m, k) and absolute cosine (m, k) of vertices (m, 3) and the discs ``index`` (m, k)."""

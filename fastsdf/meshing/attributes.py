@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What vertices carry beside their place: how well the scan supports them, and colours."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from fastsdf.errors import InputError
+from fastsdf.meshing.support import CHUNK, MIN_COSINE, NEIGHBOURS, Support, against_discs, nearest_points
+from fastsdf.scan import TriangleMesh
+
+CONFIDENCE, MEASURED = "confidence", "measured"
+SCALE = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], dtype=np.float64)
+
+
+def with_support(mesh: TriangleMesh, counts: np.ndarray, measured: np.ndarray) -> TriangleMesh:
+    """The mesh with two attributes that say how far it can be trusted.
+
+    Args:
+        mesh: any mesh.
+        counts: (v,) discs each vertex lies on (`fastsdf.meshing.support.measured_support`).
+        measured: (v,) bool, lies on enough of them.
+
+    Returns:
+        The mesh with ``confidence`` (float32, the share of the 8 nearest discs that a vertex lies on) and ``measured``
+        (uint8, 1 on the discs, 0 where surface bridges a gap or nothing supports it).
+    """
+    confidence = (counts / NEIGHBOURS).astype(np.float32)
+    return replace(mesh, attributes={**mesh.attributes, CONFIDENCE: confidence, MEASURED: measured.astype(np.uint8)})
+
+
+def scan_colors(mesh: TriangleMesh, support: Support, spacings: float) -> np.ndarray:
+    """Colours (v, 3) uint8 of vertices: per channel the median of the nearest points whose discs they lie over.
+
+    Of the 8 nearest points those count that lie within their disc's radius and face the vertex's way or the opposite
+    one; where there is none (in gaps), the nearest point alone. The median keeps edges and drops single wrong colours.
+
+    Args:
+        mesh: with vertex normals.
+        support: the scan, with colours.
+        spacings: disc radius in local point spacings.
+    """
+    assert mesh.normals is not None and support.colors is not None
+    tree, radii = KDTree(support.points), support.radii(spacings)
+    colors = np.empty((len(mesh.vertices), 3), np.uint8)
+    for i in range(0, len(colors), CHUNK):
+        part = slice(i, i + CHUNK)
+        gap, index = nearest_points(tree, mesh.vertices[part], NEIGHBOURS)
+        _, cosine = against_discs(mesh.vertices[part], mesh.normals[part], support, index)
+        counted = (gap <= radii[index]) & (cosine >= MIN_COSINE)
+        counted[:, 0] |= ~counted.any(1)
+        colors[part] = _median(support.colors[index], counted)
+    return colors
+
+
+def color_by(mesh: TriangleMesh, source: str) -> TriangleMesh:
+    """The mesh with its colours replaced.
+
+    Args:
+        mesh: as extracted from a fitted field.
+        source: ``scan`` (the colours it has), ``confidence`` (dark violet 0 to yellow 1) or ``normals`` (x, y, z as
+            red, green, blue; 128 is 0).
+
+    Raises:
+        InputError: if the source is unknown or the mesh does not have it.
+    """
+    check_color_source(source)
+    colors = _COLORINGS[source](mesh)
+    if colors is None:
+        raise InputError(f"cannot colour by {source}: {_MISSING[source]}; known: {', '.join(_COLORINGS)}")
+    return replace(mesh, colors=colors)
+
+
+def check_color_source(source: str) -> None:
+    """Raises InputError if `color_by` does not know a source."""
+    if source not in _COLORINGS:
+        raise InputError(f"cannot colour by '{source}'; known: {', '.join(_COLORINGS)}")
+
+
+def _median(colors: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Median (m, 3) of the counted ones, at least one, of colours (m, k, 3); the mean of two middle ones, rounded."""
+    past = np.int16(256)
+    ordered = np.sort(np.where(counted[..., None], colors.astype(np.int16), past), axis=1)
+    number = counted.sum(1)[:, None, None]
+    low, high = (np.take_along_axis(ordered, rank, axis=1)[:, 0] for rank in ((number - 1) // 2, number // 2))
+    return ((low + high + 1) // 2).astype(np.uint8)
+
+
+def _confidence_colors(mesh: TriangleMesh) -> np.ndarray | None:
+    confidence = mesh.attributes.get(CONFIDENCE)
+    if confidence is None:
+        return None
+    stops = np.linspace(0.0, 1.0, len(SCALE))
+    return np.stack([np.interp(confidence, stops, channel) for channel in SCALE.T], axis=1).round().astype(np.uint8)
+
+
+def _normal_colors(mesh: TriangleMesh) -> np.ndarray | None:
+    if mesh.normals is None:
+        return None
+    return np.clip(np.rint(127.5 + 127.5 * mesh.normals), 0, 255).astype(np.uint8)
+
+
+_COLORINGS: dict[str, Callable[[TriangleMesh], np.ndarray | None]] = {
+    "scan": lambda mesh: mesh.colors,
+    "confidence": _confidence_colors,
+    "normals": _normal_colors,
+}
+_MISSING = {
+    "scan": "the scan has no colours (runs of older versions did not keep them; fit again)",
+    "confidence": "the mesh has no confidence",
+    "normals": "the mesh has no normals",
+}

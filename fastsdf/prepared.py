@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""A scan as the fit sees it: measured, oriented, smoothed and normalised."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastsdf.meshing.support import Support
+from fastsdf.normalize import SceneTransform
+from fastsdf.sampling import SurfacePoints
+
+
+@dataclass(frozen=True)
+class PreparedScan:
+    """A scan measured and normalised.
+
+    Attributes:
+        transform: world <-> unit frame.
+        support: the scan inside the scene's box, smoothed, in the world frame, with the scan's colours if it has any.
+        surface: the same points in the unit frame.
+        facts: figures for the report.
+    """
+
+    transform: SceneTransform
+    support: Support
+    surface: SurfacePoints
+    facts: dict[str, Any]
+
+
+def support_of(
+    surface: SurfacePoints, transform: SceneTransform, noise_m: float, colors: np.ndarray | None = None
+) -> Support:
+    """The measured surface in the world frame; colors: (n, 3) uint8 or None."""
+    points = transform.to_world(surface.points)
+    return Support(points, surface.normals, surface.spacing * transform.half_extent_m, noise_m, colors)
