@@ -81,10 +81,11 @@ def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: 
     points = torch.cat([batch.surface[:count], batch.near, batch.uniform])
     both = differentiate(lambda x: field_(x, s.active_levels), points, s.step_size, config.operators.mode)
     on, off = Stencil(*(a[:count] for a in both)), Stencil(*(a[count:] for a in both))
-    rest, near = field_(batch.surface[count:], s.active_levels), len(batch.near)
+    rest, near = batch.surface[count:], len(batch.near)
+    surface = torch.cat([on.sdf, field_(rest, s.active_levels)]) if len(rest) else on.sdf
     on_viscosity = s.viscosity if config.viscosity.on_surface else 0.0
     terms: dict[str, tuple[Tensor, Callable[[], Tensor]]] = {
-        "surface": (batch.surface, lambda: losses.surface_loss(torch.cat([on.sdf, rest]))),
+        "surface": (batch.surface, lambda: losses.surface_loss(surface)),
         "near": (batch.near, lambda: losses.near_loss(off.sdf[:near], batch.near_distance, batch.near_confidence)),
         "inter": (batch.uniform, lambda: losses.inter_loss(off.sdf[near:], config.loss.inter_sharpness)),
         "eikonal_off_surface": (off.sdf, lambda: _eikonal(off, s.viscosity, s.step_size, config.viscosity)),

@@ -89,7 +89,7 @@ def test_large_coordinates_come_back(tmp_path: Path) -> None:
     assert run("fit", scan, "-o", tmp_path / "run", "--preset", "smoke").returncode == 0
     vertices = read_mesh(tmp_path / "run" / "mesh.ply").vertices
     fitted = RunFolder(tmp_path / "run").load_fitted("cpu")
-    assert np.median(np.abs(fitted.sdf(vertices))) < 1e-4 and np.abs(fitted.sdf(vertices)).max() < 0.05
+    assert np.median(np.abs(fitted.sdf(vertices))) < 1e-4
     local = vertices - UTM_M
     assert np.median(np.minimum(np.abs(local), np.abs(local - SIZE_M)).min(axis=1)) < 0.02
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from fastsdf.errors import UnsupportedDerivative
 from fastsdf.grid import GridSpec
 
 
@@ -52,3 +53,12 @@ class Backend(Protocol):
             (n, num_levels * features_per_level) features, level by level.
         """
         ...
+
+
+def refuse_point_gradient(x: Tensor, info: BackendInfo) -> None:
+    """Raises UnsupportedDerivative if a derivative with respect to the points is wanted of a backend that has none."""
+    if x.requires_grad:
+        raise UnsupportedDerivative(
+            f"backend '{info.name}' has no derivative with respect to the points; "
+            "use --set operators.mode=central or --backend torch"
+        )

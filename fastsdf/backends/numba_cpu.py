@@ -6,6 +6,7 @@ The only file that imports numba. Forward runs in parallel over points, backward
 of the table, so no two threads write the same entry and the result does not depend on the number of threads).
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-from fastsdf.backends.base import BackendInfo
-from fastsdf.errors import UnsupportedDerivative
+from fastsdf.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.grid import HASH_PRIMES, GridSpec
 
 _PRIME_Y, _PRIME_Z = HASH_PRIMES[1], HASH_PRIMES[2]
@@ -33,11 +33,7 @@ class NumbaBackend:
         Raises:
             UnsupportedDerivative: if a derivative with respect to ``x`` is wanted.
         """
-        if x.requires_grad:
-            raise UnsupportedDerivative(
-                "backend 'numba' has no derivative with respect to the points; "
-                "use --set operators.mode=central or --backend torch"
-            )
+        refuse_point_gradient(x, self.info)
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
 
 
@@ -59,6 +55,7 @@ class _Encode(torch.autograd.Function):
         return None, gradient, None, None
 
 
+@cache
 def _layout(grid: GridSpec, num_levels: int) -> tuple[np.ndarray, ...]:
     """Per level: cells across, nodes across, entries, first entry, and whether it is dense."""
     levels = range(num_levels)

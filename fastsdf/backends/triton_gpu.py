@@ -14,8 +14,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from fastsdf.backends.base import BackendInfo
-from fastsdf.errors import UnsupportedDerivative
+from fastsdf.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.grid import HASH_PRIMES, GridSpec
 
 _PRIME_Y, _PRIME_Z = tl.constexpr(HASH_PRIMES[1]), tl.constexpr(HASH_PRIMES[2])
@@ -33,11 +32,7 @@ class TritonBackend:
         Raises:
             UnsupportedDerivative: if a derivative with respect to ``x`` is wanted.
         """
-        if x.requires_grad:
-            raise UnsupportedDerivative(
-                "backend 'triton' has no derivative with respect to the points; "
-                "use --set operators.mode=central or --backend torch"
-            )
+        refuse_point_gradient(x, self.info)
         return _Encode.apply(x.contiguous(), table, _layout(grid, x.device), num_levels)  # pyright: ignore[reportReturnType]
 
 
