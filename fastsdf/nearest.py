@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Nearest neighbours in a point cloud, on the device that holds it."""
+
+from typing import Any, Protocol
+
+import torch
+from scipy.spatial import KDTree
+from torch import Tensor
+
+
+class PointIndex(Protocol):
+    """Exact k-nearest-neighbour queries against fixed points."""
+
+    @property
+    def points(self) -> Tensor:
+        """(n, 3) the points, on their device."""
+        ...
+
+    def query(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Distances (m, k), ascending, and indices (m, k) int64 of the k = min(count, n) points nearest to each row of x.
+
+        Args:
+            x: (m, 3) places, on the device of the points; m may be 0.
+            count: neighbours wanted, >= 1.
+        """
+        ...
+
+
+def point_index(points: Tensor) -> PointIndex:
+    """An index over (n, 3) points, n >= 1, where they are: a k-d tree on the CPU."""
+    return TreeIndex(points)
+
+
+class TreeIndex:
+    """A k-d tree of scipy on all cores of the host; see `PointIndex`."""
+
+    def __init__(self, points: Tensor):
+        self._points = points
+        self._tree = KDTree(points.detach().cpu().numpy())
+
+    @property
+    def points(self) -> Tensor:
+        """See `PointIndex.points`."""
+        return self._points
+
+    def query(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """See `PointIndex.query`."""
+        ranks: Any = [*range(1, min(count, len(self._points)) + 1)]
+        distance, index = self._tree.query(x.detach().cpu().numpy(), ranks, workers=-1)
+        found = self._points.device
+        return torch.as_tensor(distance, dtype=x.dtype, device=found), torch.as_tensor(index, device=found).long()
