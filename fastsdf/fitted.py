@@ -2,7 +2,7 @@
 """A fitted field seen from the world: signed distances in metres at world points, and the mesh of its zero set."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from fastsdf.config import FitConfig, MeshConfig
 from fastsdf.config_io import validate_config
 from fastsdf.errors import InputError, MeshingError
 from fastsdf.field import HashGridSDF
-from fastsdf.meshing import drop_small_components, extract_surface, keep_faces
-from fastsdf.meshing.attributes import scan_colors, with_support
-from fastsdf.meshing.support import Support, bridges_gap, measured_support, relax_over_mesh
+from fastsdf.meshing import drop_small_components, extract_surface, judge_vertices, keep_faces
+from fastsdf.meshing.support import Support, make_discs
+from fastsdf.meshing.surface import Surface
 from fastsdf.normalize import SceneTransform
 from fastsdf.operators import Stencil, differentiate
 from fastsdf.prepared import PreparedScan
@@ -24,7 +24,6 @@ from fastsdf.queries import Points, map_points
 from fastsdf.sampling import BOX_PADDING
 from fastsdf.scan import TriangleMesh
 
-KEPT_SHARE = 0.5
 STEP_CELLS = 0.5
 CHUNK = 1 << 18
 STENCIL_CHUNK = CHUNK // 8
@@ -73,8 +72,7 @@ class FittedField:
         Raises:
             InputError: if the points do not have shape (..., 3).
         """
-        half_extent_m = self.transform.half_extent_m
-        return map_points(points_m, lambda x: self._unit_sdf(self._to_unit(x)).double() * half_extent_m, CHUNK)
+        return map_points(points_m, self._sdf, CHUNK)
 
     def gradient(self, points_m: Points, step_m: float | None = None) -> Points:
         """Central differences of `sdf`; (..., 3) world points -> (..., 3), pointing into the air.
@@ -93,6 +91,7 @@ class FittedField:
         laplacian = self._differences(step_m, lambda s: s.laplacian / self.transform.half_extent_m)
         return map_points(points_m, laplacian, STENCIL_CHUNK)
 
+    @torch.no_grad()
     def extract_mesh(self, voxel_size_m: float | None = None, **settings: Any) -> TriangleMesh:
         """The supported part of the zero set as a triangle mesh in world coordinates.
 
@@ -110,17 +109,16 @@ class FittedField:
         """
         config = self._mesh_config(voxel_size_m=voxel_size_m, **settings)
         assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
-        mesh = extract_surface(
-            self.sdf,
-            self.support.points,
+        device = self.field.table.device
+        surface = extract_surface(
+            self._sdf,
+            torch.as_tensor(self.support.points, dtype=torch.float64, device=device),
             voxel_size=config.voxel_size_m,
-            support_distance=self._reach(config),
-            gradient=lambda x: self.gradient(x, config.voxel_size_m),
+            support_distance=torch.as_tensor(self._reach(config), device=device),
+            gradient=self._differences(config.voxel_size_m, lambda s: s.gradient),
         )
-        mesh = drop_small_components(self._supported(mesh, config), min_area=config.min_component_area_m2)
-        if self.support.colors is None:
-            return mesh
-        return replace(mesh, colors=scan_colors(mesh, self.support, config.support_spacings))
+        surface = self._supported(surface, config)
+        return drop_small_components(surface, min_area=config.min_component_area_m2).numpy()
 
     def save(self, folder: str | Path) -> None:
         """Writes config.yaml and checkpoint.pt into a run folder; `fastsdf.load` and ``fastsdf mesh`` read it.
@@ -135,6 +133,10 @@ class FittedField:
     @property
     def _levels(self) -> float:
         return float(self.field.spec.grid.num_levels)
+
+    def _sdf(self, points_m: Tensor) -> Tensor:
+        """`sdf` of (n, 3) world points on any device, as (n,) float64 on the field's."""
+        return self._unit_sdf(self._to_unit(points_m)).double() * self.transform.half_extent_m
 
     def _to_unit(self, points_m: Tensor) -> Tensor:
         """(n, 3) world points -> (n, 3) unit-frame points on the field's device in its type."""
@@ -166,21 +168,14 @@ class FittedField:
         bridged = config.gap_spacings * self.support.median_spacing
         return np.maximum(self.support.radii(config.support_spacings), bridged)
 
-    def _supported(self, mesh: TriangleMesh, config: MeshConfig) -> TriangleMesh:
+    def _supported(self, surface: Surface, config: MeshConfig) -> Surface:
         """The mesh with what the scan says about its vertices, cut to what it supports."""
         required = config.support_points or MeshConfig().support_points
-        counts = measured_support(mesh, self.support, config.support_spacings, config.support_sigmas)
-        on_discs = np.minimum(counts / required, 1.0)
-        share = np.stack([on_discs, on_discs], axis=1)
-        weak = np.flatnonzero(on_discs < 1.0)
-        assert mesh.normals is not None
-        doubtful = TriangleMesh(mesh.vertices[weak], mesh.faces[:0], mesh.normals[weak])
-        share[weak[bridges_gap(doubtful, self.support, config.gap_spacings, config.support_sigmas)], 1] = 1.0
-        measured, supported = (relax_over_mesh(mesh, share) >= KEPT_SHARE).T
-        mesh = with_support(mesh, counts, measured)
+        discs = make_discs(self.support, config.support_spacings, config.support_sigmas, surface.vertices.device)
+        surface, supported = judge_vertices(surface, discs, required, config.gap_spacings)
         if config.support_points == 0:
-            return mesh
-        kept = keep_faces(mesh, supported[mesh.faces].all(axis=1))
+            return surface
+        kept = keep_faces(surface, supported[surface.faces].all(dim=1))
         if len(kept.faces) == 0:
             raise MeshingError(
                 "no part of the surface is supported by the scan; train longer (--steps), or keep everything with "

@@ -5,14 +5,18 @@ from fastsdf.meshing.attributes import check_color_source, color_by
 from fastsdf.meshing.clean import drop_small_components, keep_faces, remove_unreferenced, vertex_normals
 from fastsdf.meshing.decimate import check_decimation, decimate
 from fastsdf.meshing.sparse import extract_surface
+from fastsdf.meshing.surface import Surface
+from fastsdf.meshing.trim import judge_vertices
 
 __all__ = [
+    "Surface",
     "check_color_source",
     "check_decimation",
     "color_by",
     "decimate",
     "drop_small_components",
     "extract_surface",
+    "judge_vertices",
     "keep_faces",
     "remove_unreferenced",
     "vertex_normals",

@@ -5,54 +5,48 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import KDTree
+import torch
+from torch import Tensor
 
 from fastsdf.errors import InputError
-from fastsdf.meshing.support import CHUNK, MIN_COSINE, NEIGHBOURS, Support, against_discs, nearest_points
+from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours
+from fastsdf.meshing.surface import Surface
 from fastsdf.scan import TriangleMesh
 
 CONFIDENCE, MEASURED = "confidence", "measured"
 SCALE = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], dtype=np.float64)
 
 
-def with_support(mesh: TriangleMesh, counts: np.ndarray, measured: np.ndarray) -> TriangleMesh:
+def with_support(surface: Surface, counts: Tensor, measured: Tensor) -> Surface:
     """The mesh with two attributes that say how far it can be trusted.
 
     Args:
-        mesh: any mesh.
-        counts: (v,) discs each vertex lies on (`fastsdf.meshing.support.measured_support`).
+        surface: any mesh.
+        counts: (v,) discs each vertex lies on (`fastsdf.meshing.trim.discs_under`).
         measured: (v,) bool, lies on enough of them.
 
     Returns:
         The mesh with ``confidence`` (float32, the share of the 8 nearest discs that a vertex lies on) and ``measured``
         (uint8, 1 on the discs, 0 where surface bridges a gap or nothing supports it).
     """
-    confidence = (counts / NEIGHBOURS).astype(np.float32)
-    return replace(mesh, attributes={**mesh.attributes, CONFIDENCE: confidence, MEASURED: measured.astype(np.uint8)})
+    added = {CONFIDENCE: (counts / NEIGHBOURS).float(), MEASURED: measured.to(torch.uint8)}
+    return replace(surface, attributes={**surface.attributes, **added})
 
 
-def scan_colors(mesh: TriangleMesh, support: Support, spacings: float) -> np.ndarray:
-    """Colours (v, 3) uint8 of vertices: per channel the median of the nearest points whose discs they lie over.
+def scan_colors(near: Neighbours, discs: Discs) -> Tensor:
+    """Colours (m, 3) uint8 of places: per channel the median of the nearest points whose discs they lie over.
 
-    Of the 8 nearest points those count that lie within their disc's radius and face the vertex's way or the opposite
-    one; where there is none (in gaps), the nearest point alone. The median keeps edges and drops single wrong colours.
+    Of the nearest points those count that lie within their disc's radius and face the place's way or the opposite one;
+    where there is none (in gaps), the nearest point alone. The median keeps edges and drops single wrong colours.
 
     Args:
-        mesh: with vertex normals.
-        support: the scan, with colours.
-        spacings: disc radius in local point spacings.
+        near: places and their 8 nearest points.
+        discs: those of the scan, with colours.
     """
-    assert mesh.normals is not None and support.colors is not None
-    tree, radii = KDTree(support.points), support.radii(spacings)
-    colors = np.empty((len(mesh.vertices), 3), np.uint8)
-    for i in range(0, len(colors), CHUNK):
-        part = slice(i, i + CHUNK)
-        gap, index = nearest_points(tree, mesh.vertices[part], NEIGHBOURS)
-        _, cosine = against_discs(mesh.vertices[part], mesh.normals[part], support, index)
-        counted = (gap <= radii[index]) & (cosine >= MIN_COSINE)
-        counted[:, 0] |= ~counted.any(1)
-        colors[part] = _median(support.colors[index], counted)
-    return colors
+    assert discs.colors is not None
+    counted = (near.gap <= discs.radii[near.index]) & (near.cosine >= MIN_COSINE)
+    counted[:, 0] |= ~counted.any(1)
+    return _median(discs.colors[near.index], counted)
 
 
 def color_by(mesh: TriangleMesh, source: str) -> TriangleMesh:
@@ -79,13 +73,13 @@ def check_color_source(source: str) -> None:
         raise InputError(f"cannot colour by '{source}'; known: {', '.join(_COLORINGS)}")
 
 
-def _median(colors: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def _median(colors: Tensor, counted: Tensor) -> Tensor:
     """Median (m, 3) of the counted ones, at least one, of colours (m, k, 3); the mean of two middle ones, rounded."""
-    past = np.int16(256)
-    ordered = np.sort(np.where(counted[..., None], colors.astype(np.int16), past), axis=1)
-    number = counted.sum(1)[:, None, None]
-    low, high = (np.take_along_axis(ordered, rank, axis=1)[:, 0] for rank in ((number - 1) // 2, number // 2))
-    return ((low + high + 1) // 2).astype(np.uint8)
+    past = 256
+    ordered = torch.where(counted[..., None], colors.short(), past).sort(dim=1).values
+    number = counted.sum(1)[:, None, None].expand(-1, 1, 3)
+    low, high = (ordered.gather(1, rank)[:, 0] for rank in ((number - 1) // 2, number // 2))
+    return ((low + high + 1) // 2).to(torch.uint8)
 
 
 def _confidence_colors(mesh: TriangleMesh) -> np.ndarray | None:

@@ -2,18 +2,20 @@
 """Marching cubes over a sparse set of dense bricks of ``size`` cells per axis.
 
 A brick owns the ``size ** 3`` lattice nodes at the lower corners of its cells; the nodes on its far sides are owned by
-its upper neighbours. Within a batch all look-ups are then array arithmetic: only bricks are ever searched for.
+its upper neighbours. Within a block of bricks all look-ups are then array arithmetic: only bricks are ever searched
+for, and a cell is its place in a table that holds the number of every node of the block's cells.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from fastsdf.meshing.cases import CORNERS, EDGE_AXIS, EDGE_CORNER, case_table
 from fastsdf.meshing.lattice import contains, sorted_unique, step_key, unpack
 
-NodeField = Callable[[np.ndarray], np.ndarray]
+NodeField = Callable[[Tensor], Tensor]
 
 
 class BrickGrid(NamedTuple):
@@ -27,13 +29,75 @@ class BrickGrid(NamedTuple):
     """
 
     size: int
-    cells: np.ndarray
-    nodes: np.ndarray
-    corners: np.ndarray
+    cells: Tensor
+    nodes: Tensor
+    corners: Tensor
+
+
+class NodeValues(NamedTuple):
+    """Node values of some node bricks: sorted ``ranks`` (n,) and ``values`` (n, s^3), NaN where not evaluated."""
+
+    ranks: Tensor
+    values: Tensor
+
+    def updated(self, newer: "NodeValues") -> "NodeValues":
+        """These values with those of ``newer`` added, which win where both have a brick."""
+        keep = ~contains(newer.ranks, self.ranks)
+        ranks, order = torch.cat((self.ranks[keep], newer.ranks)).sort()
+        return NodeValues(ranks, torch.cat((self.values[keep], newer.values))[order])
+
+    def since(self, rank: Tensor) -> "NodeValues":
+        """The part that bricks from ``rank`` on own, copied."""
+        later = self.ranks >= rank
+        return NodeValues(self.ranks[later], self.values[later])
+
+
+class Block(NamedTuple):
+    """Some consecutive cell bricks.
+
+    A cell, or a cube of two cells per axis, is given by its ``place``: the index of its lowest node in ``numbers``.
+
+    Attributes:
+        grid: the bricks of the extraction.
+        numbers: (b * (s+1)^3,) for every node of each of the b cell bricks, which of ``nodes.values`` is its value.
+        nodes: values of the node bricks of the cell bricks, changed in place by :meth:`evaluate`.
+    """
+
+    grid: BrickGrid
+    numbers: Tensor
+    nodes: NodeValues
+
+    @property
+    def steps(self) -> Tensor:
+        """(8,) what leads from a place to the places of the other corners of its cell."""
+        side = self.grid.size + 1
+        return (CORNERS * torch.tensor([side * side, side, 1])).sum(1).to(self.numbers.device)
+
+    def places(self, brick: Tensor, inside: Tensor) -> Tensor:
+        """Places (p,) of the cells at ``inside`` (p, 3), each in 0..s-1, of the block's bricks (p,), 0..b-1."""
+        side = self.grid.size + 1
+        x, y, z = inside.unbind(1)
+        return ((brick * side + x) * side + y) * side + z
+
+    def evaluate(self, numbers: Tensor, field: NodeField) -> Tensor:
+        """Values at node numbers of any shape, in that shape; the field is asked only for those not known yet.
+
+        Args:
+            numbers: entries of ``numbers``, with repetitions.
+            field: (n, 3) int64 node indices -> (n,) values.
+        """
+        grid, values = self.grid, self.nodes.values.view(-1)
+        missing = torch.zeros(len(values), dtype=torch.bool, device=values.device)
+        missing[numbers] = True
+        asked = (missing & values.isnan()).nonzero()[:, 0]
+        brick, local = asked // grid.size**3, asked % grid.size**3
+        inside = _raster(grid.size, values.device)
+        values[asked] = field((unpack(grid.nodes[self.nodes.ranks]) * grid.size)[brick] + inside[local])
+        return values[numbers]
 
 
 class Patch(NamedTuple):
-    """The surface in one batch of bricks.
+    """The surface in one block.
 
     Attributes:
         edges: (e,) sorted distinct edge keys, see :func:`edge_nodes`.
@@ -41,186 +105,106 @@ class Patch(NamedTuple):
         faces: (f, 3) int32 indices into ``edges``.
     """
 
-    edges: np.ndarray
-    ends: np.ndarray
-    faces: np.ndarray
+    edges: Tensor
+    ends: Tensor
+    faces: Tensor
 
 
-class NodeValues(NamedTuple):
-    """Node values of some node bricks: sorted ``ranks`` (n,) and ``values`` (n, s, s, s), NaN where not evaluated."""
-
-    ranks: np.ndarray
-    values: np.ndarray
-
-    def updated(self, newer: "NodeValues") -> "NodeValues":
-        """These values with those of ``newer`` added, which win where both have a brick."""
-        keep = ~contains(newer.ranks, self.ranks)
-        ranks = np.concatenate((self.ranks[keep], newer.ranks))
-        order = np.argsort(ranks)
-        return NodeValues(ranks[order], np.concatenate((self.values[keep], newer.values))[order])
-
-    def since(self, rank: int) -> "NodeValues":
-        """The part that bricks from ``rank`` on own, copied."""
-        start = np.searchsorted(self.ranks, rank)
-        return NodeValues(self.ranks[start:].copy(), self.values[start:].copy())
-
-
-def brick_grid(cells: np.ndarray, size: int) -> BrickGrid:
+def brick_grid(cells: Tensor, size: int) -> BrickGrid:
     """The grid whose cells lie in the bricks with the sorted keys ``cells`` (a,)."""
-    around = cells[:, None] + step_key(CORNERS)
+    around = cells[:, None] + step_key(CORNERS).to(cells.device)
     nodes = sorted_unique(around)
-    return BrickGrid(size, cells, nodes, np.searchsorted(nodes, around))
+    return BrickGrid(size, cells, nodes, torch.searchsorted(nodes, around))
 
 
-def edge_nodes(grid: BrickGrid, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def edge_nodes(grid: BrickGrid, edges: Tensor) -> tuple[Tensor, Tensor]:
     """Lower node index (e, 3) int64 and axis (e,) of edge keys (e,).
 
     An edge key is ``(rank of the owning node brick * size ** 3 + node number in it) * 3 + axis``.
     """
-    node, axis = np.divmod(edges, 3)
-    brick, local = np.divmod(node, grid.size**3)
-    inside = np.stack(np.unravel_index(local, (grid.size,) * 3), axis=-1)
-    return unpack(grid.nodes[brick]) * grid.size + inside, axis
+    node, axis = edges // 3, edges % 3
+    brick, local = node // grid.size**3, node % grid.size**3
+    return unpack(grid.nodes[brick]) * grid.size + _raster(grid.size, edges.device)[local], axis
 
 
-def node_values(
-    grid: BrickGrid, corners: np.ndarray, wanted: np.ndarray, field: NodeField, known: NodeValues
-) -> NodeValues:
-    """Field values at the wanted nodes of some cell bricks; none that is known already is evaluated again.
+def no_values(grid: BrickGrid) -> NodeValues:
+    """Values of no brick at all."""
+    device = grid.cells.device
+    values = torch.zeros((0, grid.size**3), dtype=torch.float64, device=device)
+    return NodeValues(torch.zeros(0, dtype=torch.int64, device=device), values)
 
-    Args:
-        grid: the bricks.
-        corners: (b, 8) rows of ``grid.corners``.
-        wanted: (b, s+1, s+1, s+1) bool, nodes of the cell bricks.
-        field: (n, 3) int64 node indices -> (n,) values.
-        known: values from before, of these or other bricks.
-    """
-    size = grid.size
+
+def open_block(grid: BrickGrid, start: int, stop: int, known: NodeValues) -> Block:
+    """The cell bricks ``start`` to ``stop`` of the grid, with what is known of these and other bricks' nodes."""
+    corners, size = grid.corners[start:stop], grid.size
     ranks = sorted_unique(corners)
-    slots = np.searchsorted(ranks, corners)
-    values = np.full((len(ranks), size, size, size), np.nan)
+    values = known.values.new_full((len(ranks), size**3), torch.nan)
     shared = contains(ranks, known.ranks)
-    values[np.searchsorted(ranks, known.ranks[shared])] = known.values[shared]
-    missing = np.zeros(values.shape, dtype=bool)
-    for offset, (padded, owned) in enumerate(_parts(size)):
-        missing[(slots[:, offset], *owned)] |= wanted[(slice(None), *padded)]
-    missing &= np.isnan(values)
-    flat = np.flatnonzero(missing)
-    brick, local = np.divmod(flat, size**3)
-    inside = np.stack(np.unravel_index(np.arange(size**3), (size,) * 3), axis=-1)
-    values.ravel()[flat] = field((unpack(grid.nodes[ranks]) * size)[brick] + inside[local])
-    return NodeValues(ranks, values)
+    values[torch.searchsorted(ranks, known.ranks[shared])] = known.values[shared]
+    padded = _raster(size + 1, corners.device)
+    beyond = padded // size
+    offset = (beyond * beyond.new_tensor([1, 2, 4])).sum(1)
+    local = ((padded % size) * beyond.new_tensor([size * size, size, 1])).sum(1)
+    numbers = torch.searchsorted(ranks, corners)[:, offset] * size**3 + local
+    return Block(grid, numbers.view(-1), NodeValues(ranks, values))
 
 
-def nodes_of(cell_mask: np.ndarray) -> np.ndarray:
-    """(b, s+1, s+1, s+1) bool: the nodes of the cells in a mask (b, s, s, s)."""
-    bricks, size = cell_mask.shape[:2]
-    nodes = np.zeros((bricks, size + 1, size + 1, size + 1), dtype=bool)
-    for x, y, z in CORNERS:
-        nodes[:, x : x + size, y : y + size, z : z + size] |= cell_mask
-    return nodes
-
-
-def pair_nodes(pair_mask: np.ndarray) -> np.ndarray:
-    """(b, s+1, s+1, s+1) bool: the corners and the centres of the cubes of two cells in a mask (b, s/2, s/2, s/2)."""
-    bricks, half = pair_mask.shape[:2]
-    nodes = np.zeros((bricks,) + (2 * half + 1,) * 3, dtype=bool)
-    nodes[:, ::2, ::2, ::2] = nodes_of(pair_mask)
-    nodes[:, 1::2, 1::2, 1::2] = pair_mask
-    return nodes
-
-
-def split_pairs(corners: np.ndarray, pair_mask: np.ndarray, nodes: NodeValues, slope: float) -> np.ndarray:
-    """Cells (b, s, s, s) bool of the masked cubes of two cells that may hold surface.
+def split_pairs(block: Block, pairs: Tensor, field: NodeField, slope: float) -> Tensor:
+    """Places (c,) of the cells that may hold surface in cubes of two cells per axis, given by their places (p,).
 
     A cell has its cube's centre and one corner of the cube at opposite ends of a diagonal. No point of the cell has
     distances to the two that sum to more than 1 + sqrt(2) cells, so a zero in the cell bounds the sum of their values.
 
     Args:
-        corners: (b, 8) rows of ``grid.corners``.
-        pair_mask: (b, s/2, s/2, s/2) bool.
-        nodes: values at least at :func:`pair_nodes`.
+        block: gets values at the corners and the centres of the cubes.
+        pairs: (p,) places.
+        field: (n, 3) int64 node indices -> (n,) values.
         slope: bound on the change of the field per cell.
     """
-    half = pair_mask.shape[1]
-    values = _gather(nodes, corners)
-    centre, ends = values[:, 1::2, 1::2, 1::2], values[:, ::2, ::2, ::2]
-    limit = (1.0 + np.sqrt(2.0)) * slope
-    cells = np.zeros((len(corners),) + (2 * half,) * 3, dtype=bool)
-    for x, y, z in CORNERS:
-        end = ends[:, x : x + half, y : y + half, z : z + half]
-        crossed = (end < 0) != (centre < 0)
-        cells[:, x::2, y::2, z::2] = pair_mask & (crossed | (np.abs(end) + np.abs(centre) <= limit))
-    return cells
+    cells = pairs[:, None] + block.steps
+    places = torch.cat((pairs[:, None] + 2 * block.steps, cells[:, 7:]), dim=1)
+    values = block.evaluate(block.numbers[places], field)
+    ends, centre = values[:, :8], values[:, 8:]
+    crossed = (ends < 0) != (centre < 0)
+    return cells[crossed | (ends.abs() + centre.abs() <= (1.0 + 2.0**0.5) * slope)]
 
 
-def march(grid: BrickGrid, corners: np.ndarray, cell_mask: np.ndarray, nodes: NodeValues) -> Patch:
-    """Triangles of the masked cells (b, s, s, s) of the cell bricks with ``corners`` (b, 8).
+def march(block: Block, cells: Tensor, field: NodeField) -> Patch:
+    """Triangles of the cells at places (c,) of a block, which gets values at their corners.
 
-    Faces come in the order of bricks, cells and table rows, so consecutive batches can simply be joined.
+    Faces come in the order of the cells and of the table's rows, so consecutive blocks can simply be joined.
     """
-    size, table = grid.size, case_table()
-    padded = (size + 1,) * 3
-    slots = np.searchsorted(nodes.ranks, corners)
-    case = _cases(_gather(nodes, corners) < 0, cell_mask)
-    cell = np.flatnonzero(table.counts[case.ravel()])
-    case = case.ravel()[cell]
-    brick, local = np.divmod(cell, size**3)
-    base = brick * (size + 1) ** 3 + np.ravel_multi_index(np.unravel_index(local, (size,) * 3), padded)
+    device = cells.device
+    table = case_table(device)
+    numbers = block.numbers[cells[:, None] + block.steps]
+    negative = block.evaluate(numbers, field) < 0
+    case = (negative.float() @ (1 << torch.arange(8, device=device)).float()).long()
+    values = block.nodes.values.view(-1)
+    crossed = table.counts[case].nonzero()[:, 0]
+    case = case[crossed]
 
     counts = table.counts[case]
-    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    cell_edges = table.triangles[np.repeat(case, counts), row]
-    stride = np.array([padded[0] ** 2, padded[0], 1])
-    lower = np.repeat(base, counts)[:, None] + (CORNERS[EDGE_CORNER] @ stride)[cell_edges]
-    node_of = _node_numbers(slots, size).ravel()
-    axis = EDGE_AXIS[cell_edges]
-    edge = node_of[lower] * 3 + axis
+    cell = torch.repeat_interleave(torch.arange(len(case), device=device), counts)
+    row = torch.arange(len(cell), device=device) - (counts.cumsum(0) - counts)[cell]
+    cell_edges = table.triangles[case[cell], row]
+    axis, lower = EDGE_AXIS.to(device)[cell_edges], EDGE_CORNER.to(device)[cell_edges]
+    numbers = numbers[crossed][cell]
+    edge = numbers.gather(1, lower) * 3 + axis
 
-    used = np.zeros(nodes.values.size * 3, dtype=bool)
-    used[edge] = True
-    edges = np.flatnonzero(used)
-    number = np.zeros(used.size, dtype=np.int32)
-    number[edges] = np.arange(len(edges), dtype=np.int32)
-    faces = number[edge]
-    upper = np.empty(len(edges), dtype=np.int64)
-    upper[faces] = node_of[lower + stride[axis]]
-    flat = nodes.values.ravel()
-    ends = np.stack((flat[edges // 3], flat[upper]), axis=1)
-    owner, within = np.divmod(edges, 3 * size**3)
-    return Patch(nodes.ranks[owner] * (3 * size**3) + within, ends, faces)
+    used = torch.zeros(3 * len(values), dtype=torch.bool, device=device)
+    used[edge.flatten()] = True
+    edges = used.nonzero()[:, 0]
+    rank = torch.zeros(len(used), dtype=torch.int32, device=device)
+    rank[edges] = torch.arange(len(edges), dtype=torch.int32, device=device)
+    faces = rank[edge]
+    upper = torch.empty_like(edges)
+    upper[faces.flatten().long()] = numbers.gather(1, lower + (1 << axis)).flatten()
+    ends = torch.stack((values[edges // 3], values[upper]), dim=1)
+    per_brick = 3 * block.grid.size**3
+    return Patch(block.nodes.ranks[edges // per_brick] * per_brick + edges % per_brick, ends, faces)
 
 
-def _gather(nodes: NodeValues, corners: np.ndarray) -> np.ndarray:
-    """(b, s+1, s+1, s+1) values at all nodes of the cell bricks with ``corners`` (b, 8)."""
-    size = nodes.values.shape[1]
-    slots = np.searchsorted(nodes.ranks, corners)
-    values = np.empty((len(corners), size + 1, size + 1, size + 1))
-    for offset, (padded, owned) in enumerate(_parts(size)):
-        values[(slice(None), *padded)] = nodes.values[(slots[:, offset], *owned)]
-    return values
-
-
-def _cases(negative: np.ndarray, cell_mask: np.ndarray) -> np.ndarray:
-    """Case number (b, s, s, s) uint8 of every cell from its nodes' signs (b, s+1, s+1, s+1), 0 outside the mask."""
-    size = cell_mask.shape[1]
-    bits = negative.view(np.uint8)
-    case = np.zeros(cell_mask.shape, dtype=np.uint8)
-    for bit, (x, y, z) in enumerate(CORNERS):
-        case |= bits[:, x : x + size, y : y + size, z : z + size] << np.uint8(bit)
-    return np.where(cell_mask, case, np.uint8(0))
-
-
-def _node_numbers(slots: np.ndarray, size: int) -> np.ndarray:
-    """(b, s+1, s+1, s+1) int64 number of every node of a cell brick among the values of its batch."""
-    numbers = np.empty((len(slots), size + 1, size + 1, size + 1), dtype=np.int64)
-    inside = np.arange(size**3).reshape(size, size, size)
-    for offset, (there, owned) in enumerate(_parts(size)):
-        numbers[(slice(None), *there)] = slots[:, offset, None, None, None] * size**3 + inside[owned]
-    return numbers
-
-
-def _parts(size: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """For each brick offset: where its nodes lie in the padded brick, and which of its own nodes they are."""
-    sides = ((slice(0, size), slice(0, size)), (slice(size, size + 1), slice(0, 1)))
-    return [(tuple(sides[s][0] for s in corner), tuple(sides[s][1] for s in corner)) for corner in CORNERS.tolist()]
+def _raster(side: int, device: torch.device) -> Tensor:
+    """(side^3, 3) int64 indices of a cube's nodes, the last one fastest."""
+    line = torch.arange(side, device=device)
+    return torch.cartesian_prod(line, line, line)

@@ -14,11 +14,12 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
-import numpy as np
+import torch
+from torch import Tensor
 
-CORNERS = np.array([(c & 1, c >> 1 & 1, c >> 2 & 1) for c in range(8)], dtype=np.int64)
-EDGE_AXIS = np.repeat(np.arange(3), 4)
-EDGE_CORNER = np.array([c for axis in range(3) for c in range(8) if not c >> axis & 1], dtype=np.int64)
+CORNERS = torch.tensor([(c & 1, c >> 1 & 1, c >> 2 & 1) for c in range(8)])
+EDGE_AXIS = torch.arange(3).repeat_interleave(4)
+EDGE_CORNER = torch.tensor([c for axis in range(3) for c in range(8) if not c >> axis & 1])
 
 
 class CaseTable(NamedTuple):
@@ -30,22 +31,20 @@ class CaseTable(NamedTuple):
             count are zero.
     """
 
-    counts: np.ndarray
-    triangles: np.ndarray
+    counts: Tensor
+    triangles: Tensor
 
 
 @cache
-def case_table() -> CaseTable:
+def case_table(device: torch.device) -> CaseTable:
     """The table for all 256 cases; bit ``c`` of the case number is set when corner ``c`` is negative."""
     per_case = [[t for loop in case_loops(case) for t in _fan(loop)] for case in range(256)]
-    counts = np.array([len(triangles) for triangles in per_case])
-    table = np.zeros((256, counts.max(), 3), dtype=np.int64)
+    counts = torch.tensor([len(triangles) for triangles in per_case])
+    table = torch.zeros((256, int(counts.max()), 3), dtype=torch.int64)
     for case, triangles in enumerate(per_case):
         if triangles:
-            table[case, : len(triangles)] = triangles
-    counts.setflags(write=False)
-    table.setflags(write=False)
-    return CaseTable(counts, table)
+            table[case, : len(triangles)] = torch.tensor(triangles)
+    return CaseTable(counts.to(device), table.to(device))
 
 
 def case_loops(case: int) -> list[list[int]]:
@@ -99,7 +98,7 @@ def _faces() -> tuple[tuple[int, ...], ...]:
 def _edge(a: int, b: int) -> int:
     """Number of the edge between two adjacent corners."""
     axis = (a ^ b).bit_length() - 1
-    return int(np.flatnonzero((axis == EDGE_AXIS) & (min(a, b) == EDGE_CORNER))[0])
+    return int(torch.nonzero(EDGE_AXIS.eq(axis) & EDGE_CORNER.eq(min(a, b))))
 
 
 def _fan(loop: list[int]) -> list[tuple[int, int, int]]:
@@ -125,5 +124,5 @@ def share_face(a: int, b: int) -> bool:
     return any({a, b} <= {_edge(p, q) for p, q in combinations(f, 2) if (p ^ q).bit_count() == 1} for f in _faces())
 
 
-def _midpoint(edge: int) -> np.ndarray:
-    return CORNERS[EDGE_CORNER[edge]] + 0.5 * np.eye(3)[EDGE_AXIS[edge]]
+def _midpoint(edge: int) -> Tensor:
+    return CORNERS[EDGE_CORNER[edge]] + 0.5 * torch.eye(3)[EDGE_AXIS[edge]]

@@ -1,41 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""Cleaning of extracted meshes: pure functions from arrays to arrays, with all that vertices carry."""
+"""Cleaning of extracted meshes on their device: pure functions, with all that vertices carry."""
 
 from dataclasses import replace
 
-import numpy as np
+import torch
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.meshing.surface import Surface
 
 
-def face_cross(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
     """Face normals times twice the face area, (f, 3), of vertices (v, 3) and faces (f, 3)."""
-    corner = vertices[faces[:, 0]]
-    ax, ay, az = (vertices[faces[:, 1]] - corner).T
-    bx, by, bz = (vertices[faces[:, 2]] - corner).T
-    return np.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), axis=1)
+    a, b, c = (vertices[corner] for corner in faces.unbind(1))
+    return torch.linalg.cross(b - a, c - a)
 
 
-def face_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def face_areas(vertices: Tensor, faces: Tensor) -> Tensor:
     """Areas (f,) of faces (f, 3), in squared units of the vertices (v, 3)."""
-    return 0.5 * np.linalg.norm(face_cross(vertices, faces), axis=1)
+    return 0.5 * face_cross(vertices, faces).norm(dim=1)
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     """Area-weighted unit normals (v, 3); zero for a vertex without faces."""
-    cross = face_cross(vertices, faces)
-    total = np.zeros_like(vertices, dtype=np.float64)
-    for axis in range(3):
-        weights = np.ascontiguousarray(cross[:, axis])
-        for corner in np.ascontiguousarray(faces.T):
-            total[:, axis] += np.bincount(corner, weights=weights, minlength=len(vertices))
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return total / np.where(length > 0, length, 1.0)
+    total = torch.stack([sum_at_corners(faces, cross, len(vertices)) for cross in face_cross(vertices, faces).T], 1)
+    length = total.norm(dim=1, keepdim=True)
+    return total / torch.where(length > 0, length, 1.0)
 
 
-def components(faces: np.ndarray, num_vertices: int) -> tuple[int, np.ndarray]:
+def sum_at_corners(faces: Tensor, values: Tensor, num_vertices: int) -> Tensor:
+    """(v,) sum of the values (f,) of each vertex's faces (f, 3)."""
+    total = torch.zeros(num_vertices, dtype=values.dtype, device=values.device)
+    for corner in faces.T:
+        total.index_add_(0, corner, values)
+    return total
+
+
+def components(faces: Tensor, num_vertices: int) -> tuple[int, Tensor]:
     """Connected components by shared vertices.
 
     Args:
@@ -45,38 +47,67 @@ def components(faces: np.ndarray, num_vertices: int) -> tuple[int, np.ndarray]:
     Returns:
         Number of components that have a face, and (f,) int64 component of each face.
     """
-    source, target = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
-    links = coo_matrix((np.ones(len(source), dtype=np.int8), (source, target)), shape=(num_vertices, num_vertices))
-    _, of_vertex = connected_components(links, directed=False)
-    labels, of_face = np.unique(of_vertex[faces[:, 0]], return_inverse=True)
-    return len(labels), of_face
+    label = lowest_linked if faces.is_cuda else _linked_on_host
+    of_face = label(faces, num_vertices)[faces[:, 0]]
+    present = torch.zeros(num_vertices, dtype=torch.bool, device=faces.device)
+    present[of_face] = True
+    number = present.cumsum(0)
+    return int(number[-1]) if num_vertices else 0, number[of_face] - 1
 
 
-def remove_unreferenced(mesh: TriangleMesh) -> TriangleMesh:
+def lowest_linked(faces: Tensor, num_vertices: int) -> Tensor:
+    """(v,) the lowest vertex of each vertex's component, in parallel: few rounds, each linear in the mesh.
+
+    In each round every component of what is linked so far hangs itself on the lowest one that it touches, and chains
+    of such links are then cut short by pointer jumping.
+    """
+    parent = torch.arange(num_vertices, device=faces.device)
+    a, b = faces[:, :2].flatten(), faces[:, 1:].flatten()
+    while len(a):
+        low, high = torch.minimum(a, b), torch.maximum(a, b)
+        parent.scatter_reduce_(0, high, low, "amin")
+        jumped = parent[parent]
+        while not torch.equal(jumped, parent):
+            parent, jumped = jumped, jumped[jumped]
+        a, b = parent[a], parent[b]
+        apart = a != b
+        a, b = a[apart], b[apart]
+    return parent
+
+
+def _linked_on_host(faces: Tensor, num_vertices: int) -> Tensor:
+    """(v,) a number of each vertex's component, of those below v; one pass over the links on one core."""
+    source, target = faces[:, :2].flatten().numpy(), faces[:, 1:].flatten().numpy()
+    links = coo_matrix((source == source, (source, target)), shape=(num_vertices, num_vertices))
+    return torch.from_numpy(connected_components(links, directed=False)[1]).long()
+
+
+def remove_unreferenced(surface: Surface) -> Surface:
     """The mesh without vertices that no face uses; the order of the others is kept."""
-    used = np.zeros(len(mesh.vertices), dtype=bool)
-    used[mesh.faces] = True
-    number = np.cumsum(used) - 1
-    return mesh.take(used, number[mesh.faces])
+    used = torch.zeros(len(surface.vertices), dtype=torch.bool, device=surface.vertices.device)
+    used[surface.faces.flatten()] = True
+    number = used.cumsum(0) - 1
+    return surface.take(used.nonzero()[:, 0], number[surface.faces])
 
 
-def keep_faces(mesh: TriangleMesh, keep: np.ndarray) -> TriangleMesh:
-    """The faces of a mask (f,) or index array, with only their vertices."""
-    return remove_unreferenced(replace(mesh, faces=mesh.faces[keep]))
+def keep_faces(surface: Surface, keep: Tensor) -> Surface:
+    """The faces of a mask (f,) or index tensor, with only their vertices."""
+    return remove_unreferenced(replace(surface, faces=surface.faces[keep]))
 
 
-def drop_small_components(mesh: TriangleMesh, min_area: float, min_share: float = 0.0) -> TriangleMesh:
+def drop_small_components(surface: Surface, min_area: float, min_share: float = 0.0) -> Surface:
     """Drop connected pieces that are small; the largest piece always stays.
 
     Args:
-        mesh: any mesh.
+        surface: any mesh.
         min_area: smallest area of a piece to keep, squared world units, >= 0.
         min_share: smallest share of the total area to keep, 0..1.
     """
-    if len(mesh.faces) == 0:
-        return mesh
-    number, piece = components(mesh.faces, len(mesh.vertices))
-    area = np.bincount(piece, weights=face_areas(mesh.vertices, mesh.faces), minlength=number)
-    keep = area >= max(min_area, min_share * area.sum())
-    keep[np.argmax(area)] = True
-    return keep_faces(mesh, keep[piece])
+    if len(surface.faces) == 0:
+        return surface
+    number, piece = components(surface.faces, len(surface.vertices))
+    area = torch.zeros(number, dtype=torch.float64, device=piece.device)
+    area.index_add_(0, piece, face_areas(surface.vertices, surface.faces))
+    keep = area >= torch.clamp(min_share * area.sum(), min=min_area)
+    keep[area.argmax()] = True
+    return keep_faces(surface, keep[piece])

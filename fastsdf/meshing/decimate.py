@@ -8,7 +8,6 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from fastsdf.errors import InputError
-from fastsdf.meshing.clean import keep_faces
 from fastsdf.scan import TriangleMesh
 
 MIN_FACES = 4
@@ -35,8 +34,9 @@ def decimate(mesh: TriangleMesh, max_faces: int) -> TriangleMesh:
     vertices, faces = np.asarray(vertices, np.float64) + centre, np.asarray(faces, np.int64)
     _, nearest = KDTree(mesh.vertices).query(vertices, workers=-1)
     old = mesh.take(np.asarray(nearest), faces)
-    proper = (faces != faces[:, [1, 2, 0]]).all(axis=1)
-    return keep_faces(TriangleMesh(vertices, faces, old.normals, old.colors, old.attributes), proper)
+    used, proper = np.unique(faces[(faces != faces[:, [1, 2, 0]]).all(axis=1)], return_inverse=True)
+    whole = TriangleMesh(vertices, faces, old.normals, old.colors, old.attributes)
+    return whole.take(used, proper.reshape(-1, 3))
 
 
 def check_decimation(max_faces: int) -> Callable[..., Any]:

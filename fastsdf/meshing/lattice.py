@@ -5,15 +5,17 @@ A cell index (i, j, k) packs into one key of three 21-bit fields, so that keys s
 neighbouring cell is one addition: ``pack(ijk + d) == pack(ijk) + step_key(d)``.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-from scipy.spatial import KDTree
+import torch
+from torch import Tensor
 
 from fastsdf.errors import MeshingError
+from fastsdf.nearest import point_index
 
-Field = Callable[[np.ndarray], np.ndarray]
+Field = Callable[[Tensor], Tensor]
 
 INDEX_BITS = 21
 INDEX_LIMIT = 1 << (INDEX_BITS - 1)
@@ -24,34 +26,34 @@ class SampledField(NamedTuple):
     """A field sampled on a lattice: node (i, j, k) lies at ``origin + (i, j, k) * voxel_size``.
 
     Attributes:
-        sdf: world points (n, 3) float64 -> (n,) values, positive in free space.
-        origin: (3,) float64 world point.
+        sdf: world points (n, 3) float64 -> (n,) values on the same device, positive in free space.
+        origin: (3,) float64 world point, on the device of all the rest.
         voxel_size: world units.
         chunk_points: most points per call of ``sdf``.
     """
 
     sdf: Field
-    origin: np.ndarray
+    origin: Tensor
     voxel_size: float
     chunk_points: int
 
-    def world(self, index: np.ndarray) -> np.ndarray:
+    def world(self, index: Tensor) -> Tensor:
         """World positions (n, 3) float64 of lattice positions (n, 3), which may be fractional."""
-        return self.origin + index * self.voxel_size
+        return self.origin + index.double() * self.voxel_size
 
-    def values(self, index: np.ndarray) -> np.ndarray:
+    def values(self, index: Tensor) -> Tensor:
         """Field values (n,) float64 at lattice positions (n, 3); raises MeshingError if one is not finite."""
-        result = np.empty(len(index))
+        result = torch.empty(len(index), dtype=torch.float64, device=index.device)
         for start in range(0, len(index), self.chunk_points):
             part = slice(start, start + self.chunk_points)
             result[part] = self.sdf(self.world(index[part]))
-        if not np.isfinite(result).all():
-            bad = self.world(index[~np.isfinite(result)][:1])[0]
+        if not torch.isfinite(result).all():
+            bad = self.world(index[~torch.isfinite(result)][:1])[0]
             raise MeshingError(f"the field is not finite at {bad.tolist()}; was training stopped by a diverging loss?")
         return result
 
 
-def pack(ijk: np.ndarray) -> np.ndarray:
+def pack(ijk: Tensor) -> Tensor:
     """Keys of lattice indices.
 
     Args:
@@ -60,39 +62,44 @@ def pack(ijk: np.ndarray) -> np.ndarray:
     Returns:
         (...) int64 non-negative keys, ordered like (i, j, k).
     """
-    i, j, k = (ijk[..., axis].astype(np.int64) + INDEX_LIMIT for axis in range(3))
+    i, j, k = (ijk.long() + INDEX_LIMIT).unbind(-1)
     return (i << 2 * INDEX_BITS) | (j << INDEX_BITS) | k
 
 
-def unpack(keys: np.ndarray) -> np.ndarray:
+def unpack(keys: Tensor) -> Tensor:
     """Lattice indices (..., 3) int64 of keys (...) made by :func:`pack`."""
     fields = (keys >> 2 * INDEX_BITS, (keys >> INDEX_BITS) & _MASK, keys & _MASK)
-    return np.stack(fields, axis=-1) - INDEX_LIMIT
+    return torch.stack(fields, dim=-1) - INDEX_LIMIT
 
 
-def step_key(step: np.ndarray) -> np.ndarray:
+def step_key(step: Tensor) -> Tensor:
     """What to add to a key to move by ``step`` (..., 3) cells, as long as no index leaves its range."""
-    i, j, k = (np.asarray(step)[..., axis].astype(np.int64) for axis in range(3))
+    i, j, k = step.long().unbind(-1)
     return (i << 2 * INDEX_BITS) + (j << INDEX_BITS) + k
 
 
-def sorted_unique(keys: np.ndarray) -> np.ndarray:
-    """The distinct keys in ascending order, (n,) -> (m,) int64."""
-    ordered = np.sort(keys, axis=None)
-    return ordered[_starts(ordered)]
+def sorted_unique(keys: Tensor) -> Tensor:
+    """The distinct keys in ascending order, (...) -> (m,) int64."""
+    ordered = keys.flatten().sort().values
+    return ordered[starts(ordered)]
 
 
-def contains(sorted_keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def starts(ordered: Tensor) -> Tensor:
+    """(n,) bool: where a new value begins in a sorted tensor."""
+    first = torch.ones(len(ordered), dtype=torch.bool, device=ordered.device)
+    torch.ne(ordered[1:], ordered[:-1], out=first[1:])
+    return first
+
+
+def contains(sorted_keys: Tensor, queries: Tensor) -> Tensor:
     """Which queries (n,) are in the sorted, distinct keys (m,); (n,) bool."""
     if len(sorted_keys) == 0:
-        return np.zeros(len(queries), dtype=bool)
-    position = np.minimum(np.searchsorted(sorted_keys, queries), len(sorted_keys) - 1)
+        return torch.zeros(len(queries), dtype=torch.bool, device=queries.device)
+    position = torch.searchsorted(sorted_keys, queries).clamp_(max=len(sorted_keys) - 1)
     return sorted_keys[position] == queries
 
 
-def cells_near_points(
-    points: np.ndarray, distance: float | np.ndarray, *, origin: np.ndarray, cell_size: float
-) -> np.ndarray:
+def cells_near_points(points: Tensor, distance: float | Tensor, *, origin: Tensor, cell_size: float) -> Tensor:
     """Cells with any part within the support distance of a point.
 
     Cell (i, j, k) spans ``origin + [i, i+1] * cell_size`` per axis. The answer is conservative: it holds every cell
@@ -100,7 +107,7 @@ def cells_near_points(
     vary from point to point are rounded up to steps of sqrt(2).
 
     Args:
-        points: (n, 3) float64 world points.
+        points: (n, 3) float64 world points, n >= 1.
         distance: support distance in world units, >= 0: one number, or (n,) one per point.
         origin: (3,) world position of the lattice.
         cell_size: edge of a cell in world units, > 0.
@@ -108,54 +115,45 @@ def cells_near_points(
     Returns:
         Sorted distinct int64 keys (see :func:`pack`).
     """
-    reach = np.broadcast_to(np.asarray(distance, dtype=np.float64), len(points)) / cell_size
-    samples, reach = _thin(points, reach, origin, cell_size)
-    octave = np.ceil(2.0 * np.log2(np.maximum(reach, 0.125))).astype(np.int64)
-    near = [_cells_within(samples[octave == o], float(reach[octave == o].max())) for o in np.unique(octave)]
-    return sorted_unique(np.concatenate(near)) if near else np.zeros(0, dtype=np.int64)
+    reach = torch.as_tensor(distance, dtype=torch.float64, device=points.device) / cell_size
+    samples, reach = _thin(points, reach.expand(len(points)), origin, cell_size)
+    octave = torch.ceil(2.0 * torch.log2(reach.clamp(min=0.125))).long()
+    near = []
+    for step in octave.unique().tolist():
+        chosen = octave == step
+        near.append(_cells_within(samples[chosen], float(reach[chosen].max())))
+    return sorted_unique(torch.cat(near))
 
 
 _SUBCELLS = 4  # points are thinned to one per sub-cell (a quarter of a cell) before any distance is measured
 
 
-def _thin(points: np.ndarray, reach: np.ndarray, origin: np.ndarray, cell_size: float) -> tuple[np.ndarray, np.ndarray]:
+def _thin(points: Tensor, reach: Tensor, origin: Tensor, cell_size: float) -> tuple[Tensor, Tensor]:
     """One sample per occupied sub-cell: its centre in cell units (m, 3), and its points' greatest reach (m,)."""
-    keys = pack(np.floor((points - origin) * (_SUBCELLS / cell_size)).astype(np.int64))
-    if reach.size and reach.min() == reach.max():
-        distinct = sorted_unique(keys)
-        largest = np.full(len(distinct), reach[0])
-    else:
-        order = np.argsort(keys)
-        first = np.flatnonzero(_starts(keys[order]))
-        distinct = keys[order[first]]
-        largest = np.maximum.reduceat(reach[order], first) if len(first) else reach
-    return (unpack(distinct) + 0.5) / _SUBCELLS, largest
+    keys, order = pack(torch.floor((points - origin) * (_SUBCELLS / cell_size))).sort()
+    first = starts(keys)
+    distinct = keys[first]
+    largest = torch.zeros(len(distinct), dtype=reach.dtype, device=reach.device)
+    largest.scatter_reduce_(0, first.cumsum(0) - 1, reach[order], "amax")
+    return (unpack(distinct).double() + 0.5) / _SUBCELLS, largest
 
 
-def _cells_within(samples: np.ndarray, reach: float) -> np.ndarray:
+def _cells_within(samples: Tensor, reach: float) -> Tensor:
     """Cells that a ball of radius ``reach`` (in cells) around some sample's sub-cell can touch."""
-    occupied = sorted_unique(pack(np.floor(samples).astype(np.int64)))
-    candidates = _dilate(occupied, int(np.floor(reach)) + 1)
-    half_diagonal = 0.5 * np.sqrt(3.0)
+    candidates = _dilate(sorted_unique(pack(torch.floor(samples))), math.floor(reach) + 1)
+    half_diagonal = 0.5 * math.sqrt(3.0)
     limit = reach + half_diagonal * (1.0 + 1.0 / _SUBCELLS)
-    gap, _ = KDTree(samples).query(unpack(candidates) + 0.5, distance_upper_bound=limit * (1 + 1e-9), workers=-1)
-    return candidates[np.isfinite(gap)]
+    gap, _ = point_index(samples).query(unpack(candidates).double() + 0.5, 1)
+    return candidates[gap[:, 0] <= limit * (1.0 + 1e-9)]
 
 
-def _dilate(keys: np.ndarray, radius: int) -> np.ndarray:
+def _dilate(keys: Tensor, radius: int) -> Tensor:
     """Sorted keys of all cells within ``radius`` cells per axis (a box), grown one axis at a time by doubling."""
-    for step in step_key(np.eye(3, dtype=np.int64)):
+    for step in step_key(torch.eye(3, dtype=torch.int64)).tolist():
         keys = keys - radius * step
         width, goal = 1, 2 * radius + 1
         while width < goal:
             shift = min(width, goal - width)
-            keys = sorted_unique(np.concatenate((keys, keys + shift * step)))
+            keys = sorted_unique(torch.cat((keys, keys + shift * step)))
             width += shift
     return keys
-
-
-def _starts(ordered: np.ndarray) -> np.ndarray:
-    """(n,) bool: where a new value begins in a sorted array."""
-    first = np.ones(len(ordered), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return first

@@ -1,47 +1,44 @@
 # SPDX-License-Identifier: MIT
-"""Sparse coarse-to-fine marching cubes of a signed distance field, in bounded memory and at any resolution."""
+"""Sparse coarse-to-fine marching cubes of a signed distance field, in bounded memory and at any resolution.
+
+Everything happens on the device of the support points; only sizes come to the host.
+"""
 
 import logging
+import math
 from collections.abc import Iterator
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from fastsdf.errors import InputError, MeshingError
-from fastsdf.meshing.bricks import (
-    BrickGrid,
-    NodeValues,
-    Patch,
-    brick_grid,
-    edge_nodes,
-    march,
-    node_values,
-    nodes_of,
-    pair_nodes,
-    split_pairs,
-)
+from fastsdf.meshing.bricks import BrickGrid, Patch, brick_grid, edge_nodes, march, no_values, open_block, split_pairs
 from fastsdf.meshing.cases import CORNERS
 from fastsdf.meshing.clean import vertex_normals
 from fastsdf.meshing.lattice import INDEX_LIMIT, Field, SampledField, cells_near_points, pack, sorted_unique, unpack
-from fastsdf.scan import TriangleMesh
+from fastsdf.meshing.surface import Surface
 
 logger = logging.getLogger(__name__)
 
+GRADIENT_TAPS = 8  # a gradient by differences takes about this many values
 _END_MARGIN = 1e-3  # vertices keep this share of an edge from its nodes, so that no two of them coincide
+_CHUNK_POINTS = {"cpu": 2**18}
+_BLOCK_CELLS = {"cpu": 2**21}
 
 
 def extract_surface(
     sdf: Field,
-    support: np.ndarray,
+    support: Tensor,
     *,
     voxel_size: float,
-    support_distance: float | np.ndarray,
+    support_distance: float | Tensor,
     gradient: Field | None = None,
     lipschitz: float = 2.0,
     coarse_factor: int = 8,
     refine_steps: int = 1,
-    block_cells: int = 2**21,
-    chunk_points: int = 2**18,
-) -> TriangleMesh:
+    block_cells: int | None = None,
+    chunk_points: int | None = None,
+) -> Surface:
     """The zero set of ``sdf`` near the support, by marching cubes on a sparse lattice.
 
     Cubes of ``coarse_factor`` voxels near the support are halved down to two voxels; a cube goes on only if
@@ -55,8 +52,9 @@ def extract_surface(
     bricks along x, the mesh, and one key per cube of two voxels near the surface.
 
     Args:
-        sdf: world points (n, 3) float64 -> (n,) signed distances in world units, positive in free space.
-        support: (m, 3) world points near which a surface is wanted.
+        sdf: world points (n, 3) float64 -> (n,) signed distances in world units, positive in free space; both on the
+            device of the support.
+        support: (m, 3) world points near which a surface is wanted; all work is done on their device.
         voxel_size: lattice spacing in world units, > 0.
         support_distance: how far around the support to look, world units: one number, or (m,) one per point.
         gradient: world points (n, 3) -> (n, 3), for vertex normals; without it they come from the faces.
@@ -64,8 +62,10 @@ def extract_surface(
         coarse_factor: first cube edge in voxels, 2, 4, 8 or 16.
         refine_steps: false-position steps per vertex after linear interpolation; each costs one evaluation per
             vertex and stays on the vertex's edge, between its nodes.
-        block_cells: most fine cells held at once (at least one cube of ``coarse_factor`` voxels is).
-        chunk_points: most points per call of ``sdf`` and ``gradient``.
+        block_cells: most fine cells in the cubes of ``coarse_factor`` voxels held at once (at least one such cube
+            is); None: 2^21 on a CPU, 2^23 elsewhere.
+        chunk_points: most points per call of ``sdf`` and, by the eighth, of ``gradient``; None: 2^18 on a CPU, 2^20
+            elsewhere.
 
     Returns:
         Mesh with unit vertex normals; faces are counter-clockwise seen from free space.
@@ -74,29 +74,33 @@ def extract_surface(
         InputError: an argument is out of range, or the lattice would be too large for this voxel size.
         MeshingError: no sign change near the support, or the field is not finite.
     """
-    support = np.asarray(support, dtype=np.float64)
-    distance = np.asarray(support_distance, dtype=np.float64)
+    block_cells = _BLOCK_CELLS.get(support.device.type, 2**23) if block_cells is None else block_cells
+    chunk_points = _CHUNK_POINTS.get(support.device.type, 2**20) if chunk_points is None else chunk_points
+    support = support.double()
+    distance = torch.as_tensor(support_distance, dtype=torch.float64, device=support.device)
     _check(support, distance, voxel_size, lipschitz, coarse_factor, refine_steps, min(block_cells, chunk_points))
-    origin = _origin(support, float(distance.max()), voxel_size, coarse_factor)
+    reach = float(distance.max())
+    origin = _origin(support, reach, voxel_size, coarse_factor)
     lattice = SampledField(sdf, origin, float(voxel_size), chunk_points)
     near = cells_near_points(support, distance, origin=origin, cell_size=coarse_factor * voxel_size)
-    pairs = _narrow(lattice, near, coarse_factor, lipschitz)
+    pairs = narrow(lattice, near, coarse_factor, lipschitz)
     grid = brick_grid(sorted_unique(_parents(pairs, coarse_factor)), coarse_factor)
-    edges, ends, faces = _weld(list(_patches(lattice, grid, pairs, lipschitz, block_cells)))
+    edges, ends, faces = weld(list(patches(lattice, grid, pairs, lipschitz, block_cells)), grid)
     if len(faces) == 0:
         raise MeshingError(
-            f"the field has no sign change within {distance.max():g} of the {len(support)} support points: "
+            f"the field has no sign change within {reach:g} of the {len(support)} support points: "
             "check --scene (object or room), train longer, or allow a larger support distance"
         )
-    vertices = _vertices(lattice, grid, edges, ends, refine_steps)
+    vertices = place_vertices(lattice, grid, edges, ends, refine_steps)
     logger.info("extracted %d vertices, %d faces", len(vertices), len(faces))
-    normals = vertex_normals(vertices, faces) if gradient is None else _unit_gradient(gradient, vertices, chunk_points)
-    return TriangleMesh(vertices, faces, normals)
+    if gradient is None:
+        return Surface(vertices, faces, vertex_normals(vertices, faces))
+    return Surface(vertices, faces, unit_gradient(gradient, vertices, max(chunk_points // GRADIENT_TAPS, 1)))
 
 
 def _check(
-    support: np.ndarray,
-    distance: np.ndarray,
+    support: Tensor,
+    distance: Tensor,
     voxel_size: float,
     lipschitz: float,
     coarse_factor: int,
@@ -104,11 +108,12 @@ def _check(
     batch: int,
 ) -> None:
     """Raise InputError for arguments that :func:`extract_surface` cannot use."""
-    if support.ndim != 2 or support.shape[1] != 3 or len(support) == 0 or not np.isfinite(support).all():
-        raise InputError(f"support must be finite points of shape (m, 3) with m > 0, got shape {support.shape}")
-    if distance.shape not in ((), (len(support),)) or not np.isfinite(distance).all() or distance.min() < 0:
-        raise InputError(f"support_distance must be >= 0, one number or ({len(support)},); got shape {distance.shape}")
-    if not (np.isfinite(voxel_size) and voxel_size > 0):
+    shape = tuple(support.shape)
+    if len(shape) != 2 or shape[1] != 3 or shape[0] == 0 or not support.isfinite().all():
+        raise InputError(f"support must be finite points of shape (m, 3) with m > 0, got shape {shape}")
+    if distance.shape not in ((), (len(support),)) or not distance.isfinite().all() or distance.min() < 0:
+        raise InputError(f"support_distance must be >= 0, one number or ({shape[0]},); got shape {(*distance.shape,)}")
+    if not (math.isfinite(voxel_size) and voxel_size > 0):
         raise InputError(f"voxel_size must be a positive length, got {voxel_size}")
     if lipschitz < 1 or coarse_factor not in (2, 4, 8, 16) or refine_steps < 0 or batch < 1:
         raise InputError(
@@ -116,7 +121,7 @@ def _check(
             f"got lipschitz={lipschitz}, coarse_factor={coarse_factor}, refine_steps={refine_steps}, smallest "
             f"batch={batch}"
         )
-    extent = float(np.ptp(support, axis=0).max()) + 2.0 * float(distance.max())
+    extent = float((support.amax(0) - support.amin(0)).max() + 2.0 * distance.max())
     room = INDEX_LIMIT - 8 * coarse_factor
     if extent / voxel_size > room:
         raise InputError(
@@ -125,13 +130,13 @@ def _check(
         )
 
 
-def _origin(support: np.ndarray, reach: float, voxel_size: float, coarse_factor: int) -> np.ndarray:
+def _origin(support: Tensor, reach: float, voxel_size: float, coarse_factor: int) -> Tensor:
     """World point on a multiple of the voxel size, below all cells near the support."""
-    margin = (np.ceil(reach / (coarse_factor * voxel_size)) + 2) * coarse_factor
-    return (np.floor(support.min(axis=0) / voxel_size) - margin) * voxel_size
+    margin = (math.ceil(reach / (coarse_factor * voxel_size)) + 2) * coarse_factor
+    return (torch.floor(support.amin(dim=0) / voxel_size) - margin) * voxel_size
 
 
-def _narrow(lattice: SampledField, cubes: np.ndarray, factor: int, lipschitz: float) -> np.ndarray:
+def narrow(lattice: SampledField, cubes: Tensor, factor: int, lipschitz: float) -> Tensor:
     """Keys (n,) of the cubes of two voxels that may hold surface, grouped by ancestor in the order of ``cubes``."""
     cubes = _prune(lattice, cubes, factor, lipschitz, split=False)
     while factor > 2:
@@ -140,86 +145,102 @@ def _narrow(lattice: SampledField, cubes: np.ndarray, factor: int, lipschitz: fl
     return cubes
 
 
-def _prune(lattice: SampledField, cubes: np.ndarray, factor: int, lipschitz: float, split: bool) -> np.ndarray:
+def _prune(lattice: SampledField, cubes: Tensor, factor: int, lipschitz: float, split: bool) -> Tensor:
     """The cubes of ``factor`` voxels (or, with ``split``, of the given cubes' octants) that may hold surface."""
-    limit = lipschitz * factor * lattice.voxel_size * np.sqrt(0.75)
+    limit = lipschitz * factor * lattice.voxel_size * math.sqrt(0.75)
     step = max(lattice.chunk_points // (8 if split else 1), 1)
-    kept = [np.zeros(0, dtype=np.int64)]
+    octants = CORNERS.to(cubes.device)
+    kept = [cubes[:0]]
     for start in range(0, len(cubes), step):
         index = unpack(cubes[start : start + step])
         if split:
-            index = (2 * index[:, None] + CORNERS).reshape(-1, 3)
-        values = lattice.values((index + 0.5) * factor)
-        kept.append(pack(index[np.abs(values) <= limit]))
+            index = (2 * index[:, None] + octants).view(-1, 3)
+        values = lattice.values((index.double() + 0.5) * factor)
+        kept.append(pack(index[values.abs() <= limit]))
     logger.debug("cubes of %d voxels: %d given, %d kept", factor, len(cubes), sum(map(len, kept)))
-    return np.concatenate(kept)
+    return torch.cat(kept)
 
 
-def _parents(pairs: np.ndarray, coarse_factor: int) -> np.ndarray:
+def _parents(pairs: Tensor, coarse_factor: int) -> Tensor:
     """Key of the coarse cube of every cube of two voxels."""
-    return pack(unpack(pairs) // (coarse_factor // 2))
+    return pack(unpack(pairs).div(coarse_factor // 2, rounding_mode="floor"))
 
 
-def _patches(
-    lattice: SampledField, grid: BrickGrid, pairs: np.ndarray, lipschitz: float, block_cells: int
+def patches(
+    lattice: SampledField, grid: BrickGrid, pairs: Tensor, lipschitz: float, block_cells: int
 ) -> Iterator[Patch]:
-    """March the bricks in batches; nodes that later batches need are handed on, so none is evaluated twice."""
-    half = grid.size // 2
-    parents = _parents(pairs, grid.size)
-    known = NodeValues(np.zeros(0, dtype=np.int64), np.zeros((0,) + (grid.size,) * 3))
+    """March the bricks in blocks; nodes that later blocks need are handed on, so none is evaluated twice.
+
+    Args:
+        lattice: the field.
+        grid: the bricks of the cubes.
+        pairs: (n,) keys of cubes of two voxels, from :func:`narrow`.
+        lipschitz: bound on the field's slope.
+        block_cells: most cells in the bricks of a block.
+    """
+    brick = torch.searchsorted(grid.cells, _parents(pairs, grid.size))
     bricks = max(block_cells // grid.size**3, 1)
-    for start in range(0, len(grid.cells), bricks):
-        corners = grid.corners[start : start + bricks]
-        stop = start + len(corners)
-        first = np.searchsorted(parents, grid.cells[start], side="left")
-        last = np.searchsorted(parents, grid.cells[stop - 1], side="right")
-        local = np.searchsorted(grid.cells[start:stop], parents[first:last])
-        mask = np.zeros((len(corners), half, half, half), dtype=bool)
-        mask[(local, *(unpack(pairs[first:last]) % half).T)] = True
-        nodes = node_values(grid, corners, pair_nodes(mask), lattice.values, known)
-        cells = split_pairs(corners, mask, nodes, lipschitz * lattice.voxel_size)
-        nodes = node_values(grid, corners, nodes_of(cells), lattice.values, nodes)
-        yield march(grid, corners, cells, nodes)
-        if stop < len(grid.cells):
-            known = known.since(grid.corners[stop, 0]).updated(nodes.since(grid.corners[stop, 0]))
+    bounds = torch.arange(0, len(grid.cells) + bricks, bricks, device=brick.device)
+    firsts = torch.searchsorted(brick, bounds).tolist()
+    known = no_values(grid)
+    for first, last, start in zip(firsts, firsts[1:], range(0, len(grid.cells), bricks), strict=False):
+        block = open_block(grid, start, start + bricks, known)
+        inside = unpack(pairs[first:last]) % (grid.size // 2)
+        cubes = block.places(brick[first:last] - start, 2 * inside)
+        cells = split_pairs(block, cubes, lattice.values, lipschitz * lattice.voxel_size)
+        yield march(block, cells, lattice.values)
+        if start + bricks < len(grid.cells):
+            next_rank = grid.corners[start + bricks, 0]
+            known = known.since(next_rank).updated(block.nodes.since(next_rank))
 
 
-def _weld(patches: list[Patch]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join batches: sorted edge keys (e,), their end values (e, 2), faces (f, 3) int64 into them."""
-    if not patches:
-        return np.zeros(0, dtype=np.int64), np.zeros((0, 2)), np.zeros((0, 3), dtype=np.int64)
-    edges, first = np.unique(np.concatenate([p.edges for p in patches]), return_index=True)
-    ends = np.concatenate([p.ends for p in patches])[first]
-    faces = np.concatenate([np.searchsorted(edges, p.edges)[p.faces] for p in patches])
+def weld(parts: list[Patch], grid: BrickGrid) -> tuple[Tensor, Tensor, Tensor]:
+    """Join blocks: sorted edge keys (e,), their end values (e, 2), faces (f, 3) int64 into them."""
+    device = grid.cells.device
+    edges = sorted_unique(torch.cat([grid.cells[:0], *(part.edges for part in parts)]))
+    ends = torch.empty((len(edges), 2), dtype=torch.float64, device=device)
+    faces = torch.empty((sum(len(part.faces) for part in parts), 3), dtype=torch.int64, device=device)
+    done = 0
+    for part in parts:
+        place = torch.searchsorted(edges, part.edges)
+        ends[place] = part.ends
+        faces[done : done + len(part.faces)] = place[part.faces.long()]
+        done += len(part.faces)
     return edges, ends, faces
 
 
-def _vertices(lattice: SampledField, grid: BrickGrid, edges: np.ndarray, ends: np.ndarray, steps: int) -> np.ndarray:
+def place_vertices(lattice: SampledField, grid: BrickGrid, edges: Tensor, ends: Tensor, steps: int) -> Tensor:
     """World positions (e, 3) of the zero crossings: linear interpolation, then safeguarded false position.
 
     Each step evaluates the field at the current estimate, replaces the end of the bracket that has the same sign, and
     interpolates again, so the estimate never leaves the bracket.
     """
-    node, axis = edge_nodes(grid, edges)
-    low, high = np.zeros(len(edges)), np.ones(len(edges))
-    u_low, u_high = ends[:, 0], ends[:, 1]
+    vertices = torch.empty((len(edges), 3), dtype=torch.float64, device=edges.device)
+    for start in range(0, len(edges), lattice.chunk_points):
+        part = slice(start, start + lattice.chunk_points)
+        vertices[part] = _crossings(lattice, *edge_nodes(grid, edges[part]), ends[part], steps)
+    return vertices
+
+
+def _crossings(lattice: SampledField, node: Tensor, axis: Tensor, ends: Tensor, steps: int) -> Tensor:
+    """:func:`place_vertices` on edges of lower nodes (e, 3), axes (e,) and end values (e, 2)."""
+    along = torch.nn.functional.one_hot(axis, 3)
+    u_low, u_high = ends.unbind(1)
+    low, high = torch.zeros_like(u_low), torch.ones_like(u_low)
     position = u_low / (u_low - u_high)
-    rows = np.arange(len(edges))
-    place = node.astype(np.float64)
     for _ in range(steps):
-        place[rows, axis] = node[rows, axis] + position
-        value = lattice.values(place)
+        value = lattice.values(node + along * position[:, None])
         below = (value < 0) == (u_low < 0)
-        low, high = np.where(below, position, low), np.where(below, high, position)
-        u_low, u_high = np.where(below, value, u_low), np.where(below, u_high, value)
+        low, high = torch.where(below, position, low), torch.where(below, high, position)
+        u_low, u_high = torch.where(below, value, u_low), torch.where(below, u_high, value)
         position = low + (high - low) * (u_low / (u_low - u_high))
-    place[rows, axis] = node[rows, axis] + np.clip(position, _END_MARGIN, 1.0 - _END_MARGIN)
-    return lattice.world(place)
+    return lattice.world(node + along * position.clamp(_END_MARGIN, 1.0 - _END_MARGIN)[:, None])
 
 
-def _unit_gradient(gradient: Field, vertices: np.ndarray, chunk_points: int) -> np.ndarray:
+def unit_gradient(gradient: Field, vertices: Tensor, chunk_points: int) -> Tensor:
     """Unit vectors (v, 3) along the gradient; zero where it vanishes."""
-    parts = [np.asarray(gradient(vertices[i : i + chunk_points])) for i in range(0, len(vertices), chunk_points)]
-    normals = np.concatenate(parts).astype(np.float64)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return normals / np.where(length > 0, length, 1.0)
+    normals = torch.empty_like(vertices)
+    for start in range(0, len(vertices), chunk_points):
+        normals[start : start + chunk_points] = gradient(vertices[start : start + chunk_points])
+    length = normals.norm(dim=1, keepdim=True)
+    return normals / torch.where(length > 0, length, 1.0)

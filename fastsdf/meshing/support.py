@@ -1,31 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Which part of a mesh the scan has measured, judged against each point's own spacing and the scan's noise."""
+"""The scan's points as small discs on a device, and how places lie to the discs of their nearest points."""
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.spatial import KDTree
+import torch
+from torch import Tensor
 
-from fastsdf.cloud_thinning import thin
-from fastsdf.scan import TriangleMesh
+from fastsdf.nearest import PointIndex, point_index
 
 NEIGHBOURS = 8
 MIN_COSINE = 0.5
 OFFSET_SPACINGS = 0.2
 MAX_RADIUS_SPACINGS = 3.0
-GAP_NEIGHBOURS = 24
-GAP_THINNING = 1.5
-MAX_OPEN_ANGLE = math.radians(150.0)
-RELAXATIONS = 4
 CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
 class Support:
-    """Measured surface: small discs around the scan's points.
+    """Measured surface: what a scan says about its points.
 
     Attributes:
         points: (n, 3) float64 world points.
@@ -55,94 +50,71 @@ class Support:
         return np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing)
 
 
-def measured_support(mesh: TriangleMesh, support: Support, spacings: float, sigmas: float) -> np.ndarray:
-    """How many of the discs of its 8 nearest points each vertex lies on: (v,) int.
+class Discs(NamedTuple):
+    """The discs of n points on a device, and an index to find them.
 
-    A vertex lies on a disc if it is within the disc's radius along it, within its half thickness across it, and its
-    normal is within 60 degrees of the disc's. A sheet that closes a gap leaves the discs at once, because it turns
-    away from them.
-
-    Args:
-        mesh: with vertex normals.
-        support: the scan.
-        spacings: disc radius in local point spacings.
-        sigmas: half thickness of the discs in standard deviations of the noise.
+    Attributes:
+        index: over the points (n, 3) float64.
+        normals: (n, 3) float64 unit normals of arbitrary sign.
+        radii: (n,) float64.
+        thickness: (n,) float64, half of it.
+        spacing: median spacing of the scan.
+        colors: (n, 3) uint8, or None.
     """
-    assert mesh.normals is not None
-    tree = KDTree(support.points)
-    radii, thickness = support.radii(spacings), support.thickness(sigmas)
-    counts = np.empty(len(mesh.vertices), np.int64)
-    for i in range(0, len(counts), CHUNK):
-        part = slice(i, i + CHUNK)
-        gap, index = nearest_points(tree, mesh.vertices[part], NEIGHBOURS)
-        across, cosine = against_discs(mesh.vertices[part], mesh.normals[part], support, index)
-        along = np.sqrt(np.maximum(gap**2 - across**2, 0.0))
-        counts[part] = ((along <= radii[index]) & (across <= thickness[index]) & (cosine >= MIN_COSINE)).sum(1)
-    return counts
+
+    index: PointIndex
+    normals: Tensor
+    radii: Tensor
+    thickness: Tensor
+    spacing: float
+    colors: Tensor | None
+
+    def take(self, chosen: Tensor) -> "Discs":
+        """Some of the discs, by index (m,)."""
+        colors = None if self.colors is None else self.colors[chosen]
+        values = self.normals[chosen], self.radii[chosen], self.thickness[chosen]
+        return Discs(point_index(self.index.points[chosen]), *values, self.spacing, colors)
 
 
-def bridges_gap(mesh: TriangleMesh, support: Support, gap_spacings: float, sigmas: float) -> np.ndarray:
-    """(v,) bool: vertices in small gaps of the scan, such as those between two lines of a rotating scanner.
+class Neighbours(NamedTuple):
+    """How places (m, 3) with normals lie to the discs of their k nearest points, nearest first.
 
-    Such a vertex has points around it on every side (no open angle above 150 degrees) within ``gap_spacings`` median
-    spacings, all of them with discs that it continues: in their plane to within the noise, and facing the same way.
-
-    Args:
-        mesh: with vertex normals; the vertices to judge.
-        support: the scan.
-        gap_spacings: how far points count, in median spacings; 0 bridges nothing.
-        sigmas: half thickness of the discs in standard deviations of the noise.
+    Attributes:
+        index: (m, k) which discs.
+        gap: (m, k) distance to the point.
+        toward: (m, k, 3) from the place to the point.
+        across: (m, k) distance to the disc's plane.
+        cosine: (m, k) absolute cosine between the normals of place and disc.
     """
-    assert mesh.normals is not None
-    bridged = np.zeros(len(mesh.vertices), bool)
-    spacing = support.median_spacing
-    chosen = thin(support.points, GAP_THINNING * spacing)
-    even = Support(support.points[chosen], support.normals[chosen], support.spacing[chosen], support.noise)
-    tree, thickness = KDTree(even.points), even.thickness(sigmas)
-    for i in range(0, len(bridged) if gap_spacings > 0 else 0, CHUNK):
-        vertices, normals = mesh.vertices[i : i + CHUNK], mesh.normals[i : i + CHUNK]
-        gap, index = nearest_points(tree, vertices, GAP_NEIGHBOURS)
-        across, cosine = against_discs(vertices, normals, even, index)
-        on = (gap <= gap_spacings * spacing) & (across <= thickness[index]) & (cosine >= MIN_COSINE)
-        bridged[i : i + CHUNK] = _open_angle(even.points[index] - vertices[:, None], normals, on) <= MAX_OPEN_ANGLE
-    return bridged
+
+    index: Tensor
+    gap: Tensor
+    toward: Tensor
+    across: Tensor
+    cosine: Tensor
 
 
-def relax_over_mesh(mesh: TriangleMesh, values: np.ndarray, rounds: int = RELAXATIONS) -> np.ndarray:
-    """Averages vertex values (v,) or (v, k) with their neighbours' mean a few times; a threshold then cuts smoothly."""
-    a, b = mesh.faces[:, [0, 1, 2]].ravel(), mesh.faces[:, [1, 2, 0]].ravel()
-    size = len(mesh.vertices)
-    links = coo_matrix((np.ones(2 * len(a), np.float32), (np.r_[a, b], np.r_[b, a])), (size, size)).tocsr()
-    degree = np.maximum(np.asarray(links.sum(1)).reshape(-1, *[1] * (values.ndim - 1)), 1.0)
-    for _ in range(rounds):
-        values = 0.5 * values + 0.5 * (links @ values) / degree
-    return values
+def make_discs(support: Support, spacings: float, sigmas: float, device: torch.device | str) -> Discs:
+    """The discs of a scan on a device: radius in local spacings, half thickness in deviations of the noise."""
+
+    def there(values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float64, device=device)
+
+    colors = None if support.colors is None else torch.as_tensor(support.colors, device=device)
+    index, radii = point_index(there(support.points)), there(support.radii(spacings))
+    return Discs(index, there(support.normals), radii, there(support.thickness(sigmas)), support.median_spacing, colors)
 
 
-def nearest_points(tree: KDTree, vertices: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (m, k) and indices (m, k) of the k <= count nearest points."""
-    ranks: Any = [*range(1, min(count, tree.n) + 1)]
-    gap, index = tree.query(vertices, ranks, workers=-1)
-    return np.asarray(gap), np.asarray(index)
+def nearest_discs(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Neighbours:
+    """The discs of the ``count`` points nearest to places (m, 3) with unit normals (m, 3)."""
+    gap, index = discs.index.query(places, count)
+    toward, facing = discs.index.points[index] - places[:, None], discs.normals[index]
+    across = torch.einsum("mkc,mkc->mk", toward, facing).abs_()
+    return Neighbours(index, gap, toward, across, torch.einsum("mkc,mc->mk", facing, normals).abs_())
 
 
-def against_discs(
-    vertices: np.ndarray, normals: np.ndarray, support: Support, index: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distance across (m, k) and absolute cosine (m, k) of vertices (m, 3) and the discs ``index`` (m, k)."""
-    across = np.abs(np.einsum("mkc,mkc->mk", vertices[:, None] - support.points[index], support.normals[index]))
-    return across, np.abs(np.einsum("mkc,mc->mk", support.normals[index], normals))
-
-
-def _open_angle(directions: np.ndarray, normals: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Largest angle (m,) free of counted directions (m, k, 3), around axes (m, 3); 360 degrees for fewer than three."""
-    side = np.where(np.abs(normals[:, :1]) < 0.7, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
-    u = np.cross(normals, side)
-    v = np.cross(normals, u)
-    angle = np.arctan2(np.einsum("mkc,mc->mk", directions, v), np.einsum("mkc,mc->mk", directions, u))
-    first = np.where(counted, angle, np.inf).min(1)
-    angle = np.sort(np.where(counted, angle, first[:, None] + 2 * np.pi), axis=1)
-    closed = np.concatenate([angle, first[:, None] + 2 * np.pi], axis=1)
-    few = counted.sum(1) < 3
-    closed[few] = 0.0
-    return np.where(few, 2 * np.pi, np.diff(closed, axis=1).max(1))
+def in_chunks(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Iterator[tuple[slice, Neighbours]]:
+    """`nearest_discs` a bounded number of places at a time, with where they lie among all."""
+    for start in range(0, len(places), CHUNK):
+        part = slice(start, start + CHUNK)
+        yield part, nearest_discs(places[part], normals[part], discs, count)
