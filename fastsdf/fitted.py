@@ -109,7 +109,7 @@ class FittedField:
         """
         config = self._mesh_config(voxel_size_m=voxel_size_m, **settings)
         assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
-        device = self.field.table.device
+        device = next(self.field.parameters()).device
         surface = extract_surface(
             self._sdf,
             torch.as_tensor(self.support.points, dtype=torch.float64, device=device),

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from plyfile import PlyData
 from scipy.spatial import KDTree
+from surfaces import as_surface
 from test_support import SPACING, flat_mesh, half_scan
 from tiny_room import GAP_M, PALETTE, side_of
 from typer.testing import CliRunner
@@ -17,9 +19,11 @@ from fastsdf import FittedField, TriangleMesh, color_by, decimate, write_mesh
 from fastsdf.cli import app
 from fastsdf.errors import InputError
 from fastsdf.io import read_mesh
+from fastsdf.meshing import attributes as vertex_attributes
 from fastsdf.meshing import drop_small_components, keep_faces
-from fastsdf.meshing.attributes import SCALE, scan_colors, with_support
-from fastsdf.meshing.support import Support
+from fastsdf.meshing.attributes import SCALE
+from fastsdf.meshing.support import Support, make_discs
+from fastsdf.meshing.trim import look_up
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,21 @@ def run(tiny_fit: FittedField, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("attributes") / "run"
     tiny_fit.save(folder)
     return folder
+
+
+def with_support(mesh: TriangleMesh, counts: np.ndarray, measured: np.ndarray) -> TriangleMesh:
+    """A mesh with its confidence and what is measured of it."""
+    added = torch.from_numpy(counts), torch.from_numpy(measured)
+    return vertex_attributes.with_support(as_surface(mesh), *added).numpy()
+
+
+def scan_colors(mesh: TriangleMesh, support: Support, spacings: float) -> np.ndarray:
+    """The scan's colours at the vertices of a mesh."""
+    surface = as_surface(mesh)
+    assert surface.normals is not None
+    colors = look_up(surface.vertices, surface.normals, make_discs(support, spacings, 3.0, "cpu"))[1]
+    assert colors is not None
+    return colors.numpy()
 
 
 def coloured(support: Support, colors: np.ndarray) -> Support:
@@ -106,8 +125,9 @@ def test_open_is_what_is_measured_and_closed_is_all(tiny_fit: FittedField, mesh:
     assert len(opened.faces) < len(mesh.faces) < len(closed.faces)
     assert opened.attributes["measured"].all() and not closed.attributes["measured"].all()
     assert tiny_fit.config.mesh.min_component_area_m2 is not None
-    measured = keep_faces(mesh, mesh.attributes["measured"][mesh.faces].all(axis=1).astype(bool))
-    measured = drop_small_components(measured, tiny_fit.config.mesh.min_component_area_m2)
+    surface = as_surface(mesh)
+    measured = keep_faces(surface, surface.attributes["measured"][surface.faces].bool().all(dim=1))
+    measured = drop_small_components(measured, tiny_fit.config.mesh.min_component_area_m2).numpy()
     np.testing.assert_allclose(measured.vertices, opened.vertices, atol=1e-9)
     np.testing.assert_array_equal(measured.faces, opened.faces)
 
@@ -116,7 +136,7 @@ def test_attributes_follow_the_vertices() -> None:
     plane = flat_mesh(5)
     named = with_support(plane, np.arange(25) % 9, np.arange(25) % 2 == 0)
     place = TriangleMesh(named.vertices, named.faces, attributes={**named.attributes, "x": plane.vertices[:, 0]})
-    kept = keep_faces(place, np.arange(0, len(plane.faces), 5))
+    kept = keep_faces(as_surface(place), torch.arange(0, len(plane.faces), 5)).numpy()
     np.testing.assert_array_equal(kept.attributes["x"], kept.vertices[:, 0])
     assert len(kept.attributes["confidence"]) == len(kept.vertices) < 25 and not flat_mesh(3).attributes
 

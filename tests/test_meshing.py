@@ -2,20 +2,43 @@
 """Sparse marching cubes and mesh cleaning: closed, oriented, accurate, sparse, and independent of batching."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from surfaces import as_surface
+from torch import Tensor
 
 from fastsdf.errors import InputError, MeshingError
-from fastsdf.meshing import drop_small_components, extract_surface, remove_unreferenced
-from fastsdf.meshing.bricks import NodeValues, brick_grid, march, node_values, nodes_of
+from fastsdf.meshing import Surface, drop_small_components, extract_surface, remove_unreferenced
+from fastsdf.meshing.bricks import brick_grid, march, no_values, open_block
 from fastsdf.meshing.cases import CORNERS, EDGE_AXIS, EDGE_CORNER, case_loops, case_table, share_face
-from fastsdf.meshing.clean import components, face_areas, face_cross
+from fastsdf.meshing.clean import components, face_areas, face_cross, lowest_linked
 from fastsdf.meshing.lattice import cells_near_points, contains, pack, step_key, unpack
 from fastsdf.scan import TriangleMesh
 
 Field = Callable[[np.ndarray], np.ndarray]
+CPU = torch.device("cpu")
 CENTRE = np.array([0.0137, -0.0211, 0.0073])
+
+
+def on_tensors(function: Field) -> Callable[[Tensor], Tensor]:
+    """A function of numpy arrays as one of tensors on the CPU."""
+    return lambda x: torch.from_numpy(np.asarray(function(x.numpy())))
+
+
+def extract(sdf: Field, points: np.ndarray, **options: Any) -> TriangleMesh:
+    """`extract_surface` of a numpy field."""
+    if "gradient" in options:
+        options["gradient"] = on_tensors(options["gradient"])
+    if isinstance(options["support_distance"], np.ndarray):
+        options["support_distance"] = torch.from_numpy(options["support_distance"])
+    return extract_surface(on_tensors(sdf), torch.from_numpy(points), **options).numpy()
+
+
+def cross_of(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    return face_cross(torch.from_numpy(vertices), torch.from_numpy(faces)).numpy()
 
 
 def sphere_points(radius: float, count: int = 20000, centre: np.ndarray = CENTRE) -> np.ndarray:
@@ -54,12 +77,12 @@ def euler(mesh: TriangleMesh) -> int:
 
 def volume(mesh: TriangleMesh) -> float:
     corner = mesh.vertices - mesh.vertices.mean(axis=0)
-    return float((corner[mesh.faces[:, 0]] * face_cross(corner, mesh.faces)).sum() / 6.0)
+    return float((corner[mesh.faces[:, 0]] * cross_of(corner, mesh.faces)).sum() / 6.0)
 
 
 def facing(mesh: TriangleMesh, sdf: Field, step: float) -> np.ndarray:
     """Per face of non-negligible size: does its normal point to larger values?"""
-    cross = face_cross(mesh.vertices, mesh.faces)
+    cross = cross_of(mesh.vertices, mesh.faces)
     length = np.linalg.norm(cross, axis=1)
     solid = length > 1e-3 * np.median(length)
     middle = mesh.vertices[mesh.faces[solid]].mean(axis=1)
@@ -70,13 +93,13 @@ def facing(mesh: TriangleMesh, sdf: Field, step: float) -> np.ndarray:
 def test_case_table_loops_hold_every_crossed_edge_once() -> None:
     for case in range(256):
         edges = sorted(edge for loop in case_loops(case) for edge in loop)
-        lower, upper = EDGE_CORNER, EDGE_CORNER + (1 << EDGE_AXIS)
+        lower, upper = EDGE_CORNER.numpy(), (EDGE_CORNER + (1 << EDGE_AXIS)).numpy()
         assert edges == np.flatnonzero((case >> lower & 1) != (case >> upper & 1)).tolist()
-        assert case_table().counts[case] == sum(len(loop) - 2 for loop in case_loops(case))
+        assert case_table(CPU).counts[case] == sum(len(loop) - 2 for loop in case_loops(case))
 
 
 def test_no_fan_diagonal_lies_in_a_cell_face() -> None:
-    table = case_table()
+    table = case_table(CPU)
     for case in range(256):
         sides = {(a, b) for loop in case_loops(case) for a, b in zip(loop, loop[1:] + loop[:1], strict=True)}
         for triangle in table.triangles[case, : table.counts[case]].tolist():
@@ -85,13 +108,13 @@ def test_no_fan_diagonal_lies_in_a_cell_face() -> None:
 
 
 def test_triangles_face_the_positive_corners() -> None:
-    table = case_table()
-    middle = CORNERS[EDGE_CORNER] + 0.5 * np.eye(3)[EDGE_AXIS]
+    table = case_table(CPU)
+    middle = CORNERS[EDGE_CORNER] + 0.5 * torch.eye(3)[EDGE_AXIS]
     for corner in range(8):
         normal = face_cross(middle, table.triangles[1 << corner, :1])[0]
-        assert normal @ (np.full(3, 0.5) - CORNERS[corner]) > 0
+        assert normal @ (0.5 - CORNERS[corner]) > 0
         inverse = face_cross(middle, table.triangles[255 ^ (1 << corner), :1])[0]
-        assert inverse @ (CORNERS[corner] - np.full(3, 0.5)) > 0
+        assert inverse @ (CORNERS[corner] - 0.5) > 0
 
 
 @pytest.mark.parametrize("density", [0.2, 0.5, 0.8])
@@ -100,25 +123,27 @@ def test_random_signs_give_a_closed_surface(density: float) -> None:
     grid = rng.random((16, 16, 16))
     grid[2:14, 2:14, 2:14] -= density
     grid[grid == 0] = 1.0
-    bricks = brick_grid(np.sort(pack(np.indices((4, 4, 4)).reshape(3, -1).T)), 4)
-    cells = np.ones((64, 4, 4, 4), dtype=bool)
-    empty = NodeValues(np.zeros(0, dtype=np.int64), np.zeros((0, 4, 4, 4)))
+    cube = torch.cartesian_prod(*[torch.arange(4)] * 3)
+    bricks = brick_grid(pack(cube), 4)
+    block = open_block(bricks, 0, 64, no_values(bricks))
 
     def field(node: np.ndarray) -> np.ndarray:
         inside = (node < 16).all(axis=1)
         return np.where(inside, grid[tuple(np.minimum(node, 15).T)], 1.0)
 
-    nodes = node_values(bricks, bricks.corners, nodes_of(cells), field, empty)
-    patch = march(bricks, bricks.corners, cells, nodes)
+    places = block.places(
+        torch.arange(64).repeat_interleave(64), torch.cartesian_prod(*[torch.arange(4)] * 3).repeat(64, 1)
+    )
+    patch = march(block, places, on_tensors(field))
     assert len(patch.faces) > 1000
-    assert_closed(patch.faces.astype(np.int64))
+    assert_closed(patch.faces.long().numpy())
     assert ((patch.ends[:, 0] < 0) != (patch.ends[:, 1] < 0)).all()
 
 
 @pytest.mark.parametrize("voxel", [1 / 3, 1 / 10, 1 / 50])
 @pytest.mark.parametrize("sdf", [ball, room])
 def test_sphere_is_closed_round_and_oriented(sdf: Field, voxel: float) -> None:
-    mesh = extract_surface(sdf, sphere_points(1.0), voxel_size=voxel, support_distance=2 * voxel, refine_steps=0)
+    mesh = extract(sdf, sphere_points(1.0), voxel_size=voxel, support_distance=2 * voxel, refine_steps=0)
     assert_closed(mesh.faces)
     assert euler(mesh) == 2
     assert np.abs(sdf(mesh.vertices)).max() < 0.1 * voxel
@@ -133,7 +158,7 @@ def test_sphere_is_closed_round_and_oriented(sdf: Field, voxel: float) -> None:
 def test_refinement_brings_vertices_onto_the_surface() -> None:
     error = []
     for steps in (0, 1, 2):
-        mesh = extract_surface(
+        mesh = extract(
             ball, sphere_points(1.0), voxel_size=0.1, support_distance=0.2, refine_steps=steps, gradient=lambda x: 3 * x
         )
         error.append(np.abs(ball(mesh.vertices)).mean())
@@ -149,7 +174,7 @@ def test_torus_has_euler_number_zero() -> None:
     angle = np.random.default_rng(1).random((8000, 2)) * 2 * np.pi
     ring = 1.0 + 0.4 * np.cos(angle[:, 1])
     points = np.stack((ring * np.cos(angle[:, 0]), ring * np.sin(angle[:, 0]), 0.4 * np.sin(angle[:, 1])), axis=1)
-    mesh = extract_surface(torus, points, voxel_size=0.05, support_distance=0.1)
+    mesh = extract(torus, points, voxel_size=0.05, support_distance=0.1)
     assert_closed(mesh.faces)
     assert euler(mesh) == 0
 
@@ -163,10 +188,12 @@ def test_thin_plate_keeps_both_sides() -> None:
 
     side = np.random.default_rng(2).random((6000, 3)) * 2 - 1
     side[:, 2] = np.sign(side[:, 2])
-    mesh = extract_surface(plate, CENTRE + side * half, voxel_size=0.02, support_distance=0.06)
+    mesh = extract(plate, CENTRE + side * half, voxel_size=0.02, support_distance=0.06)
     assert_closed(mesh.faces)
     assert euler(mesh) == 2
-    assert face_areas(mesh.vertices, mesh.faces).sum() == pytest.approx(2 * 0.8 + 3.6 * 0.03, rel=0.03)
+    assert face_areas(torch.from_numpy(mesh.vertices), torch.from_numpy(mesh.faces)).sum().item() == pytest.approx(
+        2 * 0.8 + 3.6 * 0.03, rel=0.03
+    )
 
 
 @pytest.mark.parametrize(("block_cells", "chunk_points"), [(1, 1000), (8**3 * 7, 12345), (2**30, 2**30)])
@@ -179,11 +206,11 @@ def test_mesh_does_not_depend_on_batching(block_cells: int, chunk_points: int) -
         return x[:, 0] * x[:, 0] + x[:, 1] * x[:, 1] + x[:, 2] * x[:, 2] - 1.0
 
     points = sphere_points(1.0, centre=np.zeros(3))
-    expected = extract_surface(
+    expected = extract(
         lambda x: x[:, 0] * x[:, 0] + x[:, 1] * x[:, 1] + x[:, 2] * x[:, 2] - 1.0,
         points, voxel_size=0.05, support_distance=0.1, lipschitz=3.0, refine_steps=0,
     )  # fmt: skip
-    mesh = extract_surface(
+    mesh = extract(
         counted, points, voxel_size=0.05, support_distance=0.1, lipschitz=3.0, refine_steps=0,
         block_cells=block_cells, chunk_points=chunk_points,
     )  # fmt: skip
@@ -197,8 +224,8 @@ def test_mesh_does_not_depend_on_batching(block_cells: int, chunk_points: int) -
 
 def test_large_world_coordinates_keep_precision() -> None:
     shift = np.array([4e5, 5e6, 100.0])
-    near = extract_surface(ball, sphere_points(1.0), voxel_size=0.02, support_distance=0.05)
-    far = extract_surface(lambda x: ball(x - shift), sphere_points(1.0) + shift, voxel_size=0.02, support_distance=0.05)
+    near = extract(ball, sphere_points(1.0), voxel_size=0.02, support_distance=0.05)
+    far = extract(lambda x: ball(x - shift), sphere_points(1.0) + shift, voxel_size=0.02, support_distance=0.05)
     assert np.array_equal(near.faces, far.faces)
     assert np.abs(far.vertices - shift - near.vertices).max() < 1e-4
 
@@ -212,7 +239,7 @@ def test_evaluations_are_sparse(lipschitz: float, share: float) -> None:
         count += len(x)
         return ball(x)
 
-    mesh = extract_surface(
+    mesh = extract(
         counted, sphere_points(1.0), voxel_size=1 / 50, support_distance=0.06, lipschitz=lipschitz, refine_steps=0
     )
     assert euler(mesh) == 2
@@ -221,13 +248,13 @@ def test_evaluations_are_sparse(lipschitz: float, share: float) -> None:
 
 def test_surface_stays_near_the_support() -> None:
     points = np.random.default_rng(4).random((20000, 3)) * [1.0, 2.0, 0.0]
-    mesh = extract_surface(plane, points, voxel_size=0.02, support_distance=0.05)
+    mesh = extract(plane, points, voxel_size=0.02, support_distance=0.05)
     assert -0.6 < mesh.vertices[:, 0].min() < 0.0 and 1.0 < mesh.vertices[:, 0].max() < 1.6
 
 
 def test_support_distance_per_point() -> None:
     points = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0]])
-    mesh = extract_surface(plane, points, voxel_size=0.02, support_distance=np.array([0.1, 0.8]))
+    mesh = extract(plane, points, voxel_size=0.02, support_distance=np.array([0.1, 0.8]))
     reached = [np.abs(mesh.vertices[np.linalg.norm(mesh.vertices - p, axis=1) < 2.0] - p).max() for p in points]
     assert 0.1 <= reached[0] < 0.5 and 0.8 <= reached[1] < 1.2
 
@@ -237,20 +264,22 @@ def test_cells_near_points_match_brute_force() -> None:
     points = rng.normal(size=(40, 3))
     distance = rng.choice([0.05, 0.3, 0.9], 40)
     origin = np.array([0.1, 0.2, -0.3])
-    keys = cells_near_points(points, distance, origin=origin, cell_size=0.25)
+    keys = cells_near_points(
+        torch.from_numpy(points), torch.from_numpy(distance), origin=torch.from_numpy(origin), cell_size=0.25
+    )
     cells = np.indices((50, 50, 50)).reshape(3, -1).T - 25
     low = origin + cells * 0.25
     gap = np.linalg.norm(np.maximum(np.maximum(low[:, None] - points, points - low[:, None] - 0.25), 0), axis=2)
     touched = (gap <= distance).any(axis=1)
-    assert contains(keys, pack(cells[touched])).all()
+    assert contains(keys, pack(torch.from_numpy(cells[touched]))).all()
     loose = (gap <= distance * np.sqrt(2) + 0.25 * 1.8).any(axis=1)
-    assert contains(np.sort(pack(cells[loose])), keys).all()
+    assert contains(pack(torch.from_numpy(cells[loose])).sort().values, keys).all()
 
 
 def test_keys_round_trip_and_step() -> None:
-    cells = np.array([[-1048576, 0, 1048575], [5, -7, 11]])
-    assert np.array_equal(unpack(pack(cells)), cells)
-    assert pack(cells[1] + [1, -2, 3]) == pack(cells[1]) + step_key(np.array([1, -2, 3]))
+    cells, step = torch.tensor([[-1048576, 0, 1048575], [5, -7, 11]]), torch.tensor([1, -2, 3])
+    assert torch.equal(unpack(pack(cells)), cells)
+    assert pack(cells[1] + step) == pack(cells[1]) + step_key(step)
 
 
 def test_small_components_are_dropped_and_attributes_follow() -> None:
@@ -258,16 +287,29 @@ def test_small_components_are_dropped_and_attributes_follow() -> None:
         return np.minimum(ball(x), np.linalg.norm(x - [3.0, 0, 0], axis=1) - 0.2)
 
     points = np.concatenate((sphere_points(1.0), sphere_points(0.2, 500, np.array([3.0, 0, 0]))))
-    raw = extract_surface(two, points, voxel_size=0.05, support_distance=0.1)
+    raw = extract(two, points, voxel_size=0.05, support_distance=0.1)
     colors = np.where(raw.vertices[:, :1] > 2, 200, 10).astype(np.uint8).repeat(3, axis=1)
-    mesh = TriangleMesh(raw.vertices, raw.faces, raw.normals, colors)
+    mesh = as_surface(TriangleMesh(raw.vertices, raw.faces, raw.normals, colors))
     assert components(mesh.faces, len(mesh.vertices))[0] == 2
     assert drop_small_components(mesh, min_area=0.1).vertices.shape == mesh.vertices.shape
     for kept in (drop_small_components(mesh, min_area=1.0), drop_small_components(mesh, 0.0, min_share=0.2)):
         assert kept.vertices[:, 0].max() < 1.1 and kept.colors is not None and kept.colors.max() == 10
-        assert_closed(kept.faces)
+        assert_closed(kept.faces.numpy())
     assert len(drop_small_components(mesh, min_area=1e9).faces) > 0
-    assert len(remove_unreferenced(TriangleMesh(mesh.vertices, mesh.faces[:1])).vertices) == 3
+    assert len(remove_unreferenced(Surface(mesh.vertices, mesh.faces[:1])).vertices) == 3
+
+
+@pytest.mark.parametrize("faces", [0, 1, 500, 1500])
+def test_components_in_parallel_match_those_on_one_core(faces: int) -> None:
+    """From random triangles, which link up in any order, and along strips far longer than a round can see."""
+    size = 3000
+    soup = torch.from_numpy(np.random.default_rng(faces).integers(0, size, (faces, 3)))
+    number, of_face = components(soup, size)
+    lowest, ranks = lowest_linked(soup, size)[soup[:, 0]].unique(return_inverse=True)
+    assert len(lowest) == number == len(set(zip(of_face.tolist(), ranks.tolist(), strict=True)))
+    strip = torch.randperm(size, generator=torch.Generator().manual_seed(1)).unfold(0, 3, 1)
+    assert not lowest_linked(strip, size).any()
+    assert torch.equal(lowest_linked(strip[:0], size), torch.arange(size))
 
 
 @pytest.mark.parametrize(
@@ -283,15 +325,15 @@ def test_small_components_are_dropped_and_attributes_follow() -> None:
 def test_bad_arguments_are_named(options: dict, message: str) -> None:
     arguments = {"voxel_size": 0.1, "support_distance": 0.2, **options}
     with pytest.raises(InputError, match=message):
-        extract_surface(ball, sphere_points(1.0), **arguments)
+        extract(ball, sphere_points(1.0), **arguments)
     with pytest.raises(InputError, match="support must be finite"):
-        extract_surface(ball, np.zeros((0, 3)), voxel_size=0.1, support_distance=0.1)
+        extract(ball, np.zeros((0, 3)), voxel_size=0.1, support_distance=0.1)
 
 
 def test_fields_without_a_surface_are_reported() -> None:
     points = sphere_points(1.0)
     for constant in (1e-3, 5.0):
         with pytest.raises(MeshingError, match="--scene"):
-            extract_surface(lambda x, c=constant: np.full(len(x), c), points, voxel_size=0.1, support_distance=0.2)
+            extract(lambda x, c=constant: np.full(len(x), c), points, voxel_size=0.1, support_distance=0.2)
     with pytest.raises(MeshingError, match="not finite"):
-        extract_surface(lambda x: np.full(len(x), np.nan), points, voxel_size=0.1, support_distance=0.2)
+        extract(lambda x: np.full(len(x), np.nan), points, voxel_size=0.1, support_distance=0.2)

@@ -3,8 +3,11 @@
 
 import numpy as np
 import pytest
+import torch
+from surfaces import as_surface
 
-from fastsdf.meshing.support import Support, bridges_gap, measured_support, relax_over_mesh
+from fastsdf.meshing import trim
+from fastsdf.meshing.support import Support, make_discs
 from fastsdf.scan import TriangleMesh
 
 SPACING = 0.02
@@ -18,6 +21,25 @@ def flat_mesh(size: int = 41, edge: float = 0.02, height: float = 0.0) -> Triang
     lower = np.stack([corner, corner + size, corner + 1], axis=1)
     upper = np.stack([corner + 1, corner + size, corner + size + 1], axis=1)
     return TriangleMesh(vertices, np.concatenate([lower, upper]), np.tile([0.0, 0.0, 1.0], (len(vertices), 1)))
+
+
+def measured_support(mesh: TriangleMesh, support: Support, spacings: float, sigmas: float) -> np.ndarray:
+    """How many of its 8 nearest discs each vertex lies on."""
+    surface = as_surface(mesh)
+    assert surface.normals is not None
+    return trim.look_up(surface.vertices, surface.normals, make_discs(support, spacings, sigmas, "cpu"))[0].numpy()
+
+
+def bridges_gap(mesh: TriangleMesh, support: Support, gap_spacings: float, sigmas: float) -> np.ndarray:
+    """Which vertices bridge a small gap."""
+    surface, discs = as_surface(mesh), make_discs(support, 1.5, sigmas, "cpu")
+    assert surface.normals is not None
+    return trim.bridges_gap(surface.vertices, surface.normals, discs, gap_spacings).numpy()
+
+
+def relax_over_mesh(mesh: TriangleMesh, values: np.ndarray) -> np.ndarray:
+    """Vertex values (v,) averaged with their neighbours'."""
+    return trim.relax_over_mesh(torch.from_numpy(mesh.faces), torch.from_numpy(values)[:, None])[:, 0].numpy()
 
 
 def half_scan(noise: float = 0.003, width: float = 0.4) -> Support:
@@ -75,6 +97,14 @@ def test_relaxing_keeps_constants_and_smooths_a_step() -> None:
     step = (mesh.vertices[:, 0] > 0.2).astype(float)
     relaxed = relax_over_mesh(mesh, step)
     assert relaxed.min() >= 0.0 and relaxed.max() <= 1.0 and ((relaxed > 0.05) & (relaxed < 0.95)).any()
+    links = np.zeros((len(step), len(step)))
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        np.add.at(links, (mesh.faces[:, a], mesh.faces[:, b]), 1.0)
+        np.add.at(links, (mesh.faces[:, b], mesh.faces[:, a]), 1.0)
+    expected = step
+    for _ in range(trim.RELAXATIONS):
+        expected = 0.5 * expected + 0.5 * links @ expected / links.sum(1)
+    np.testing.assert_allclose(relaxed, expected, atol=1e-12)
     speck = np.zeros(len(mesh.vertices))
     speck[220] = 1.0
     assert relax_over_mesh(mesh, speck).max() < 0.5

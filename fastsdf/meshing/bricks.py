@@ -145,7 +145,7 @@ def open_block(grid: BrickGrid, start: int, stop: int, known: NodeValues) -> Blo
     beyond = padded // size
     offset = (beyond * beyond.new_tensor([1, 2, 4])).sum(1)
     local = ((padded % size) * beyond.new_tensor([size * size, size, 1])).sum(1)
-    numbers = torch.searchsorted(ranks, corners)[:, offset] * size**3 + local
+    numbers = (torch.searchsorted(ranks, corners) * size**3)[:, offset].add_(local)
     return Block(grid, numbers.view(-1), NodeValues(ranks, values))
 
 
@@ -194,7 +194,7 @@ def march(block: Block, cells: Tensor, field: NodeField) -> Patch:
     used = torch.zeros(3 * len(values), dtype=torch.bool, device=device)
     used[edge.flatten()] = True
     edges = used.nonzero()[:, 0]
-    rank = torch.zeros(len(used), dtype=torch.int32, device=device)
+    rank = torch.empty(len(used), dtype=torch.int32, device=device)
     rank[edges] = torch.arange(len(edges), dtype=torch.int32, device=device)
     faces = rank[edge]
     upper = torch.empty_like(edges)
