@@ -15,7 +15,7 @@ from fastsdf.config_io import validate_config
 from fastsdf.errors import InputError, MeshingError
 from fastsdf.field import HashGridSDF
 from fastsdf.meshing import drop_small_components, extract_surface, judge_vertices, keep_faces
-from fastsdf.meshing.support import Support, make_discs
+from fastsdf.meshing.support import Discs, Support, make_discs
 from fastsdf.meshing.surface import Surface
 from fastsdf.normalize import SceneTransform
 from fastsdf.operators import Stencil, differentiate
@@ -110,15 +110,16 @@ class FittedField:
         config = self._mesh_config(voxel_size_m=voxel_size_m, **settings)
         assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
         device = next(self.field.parameters()).device
+        discs = make_discs(self.support, config.support_spacings, config.support_sigmas, device)
         surface = extract_surface(
             self._sdf,
-            torch.as_tensor(self.support.points, dtype=torch.float64, device=device),
+            discs.index.points,
             voxel_size=config.voxel_size_m,
             support_distance=torch.as_tensor(self._reach(config), device=device),
             gradient=self._differences(config.voxel_size_m, lambda s: s.gradient),
         )
-        surface = self._supported(surface, config)
-        return drop_small_components(surface, min_area=config.min_component_area_m2).numpy()
+        supported = self._supported(surface, discs, config)
+        return drop_small_components(supported, min_area=config.min_component_area_m2).numpy()
 
     def save(self, folder: str | Path) -> None:
         """Writes config.yaml and checkpoint.pt into a run folder; `fastsdf.load` and ``fastsdf mesh`` read it.
@@ -168,10 +169,9 @@ class FittedField:
         bridged = config.gap_spacings * self.support.median_spacing
         return np.maximum(self.support.radii(config.support_spacings), bridged)
 
-    def _supported(self, surface: Surface, config: MeshConfig) -> Surface:
+    def _supported(self, surface: Surface, discs: Discs, config: MeshConfig) -> Surface:
         """The mesh with what the scan says about its vertices, cut to what it supports."""
         required = config.support_points or MeshConfig().support_points
-        discs = make_discs(self.support, config.support_spacings, config.support_sigmas, surface.vertices.device)
         surface, supported = judge_vertices(surface, discs, required, config.gap_spacings)
         if config.support_points == 0:
             return surface

@@ -14,6 +14,7 @@ from plyfile import PlyData, PlyElement
 from fastsdf.errors import InputError
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.attributes import COLOR_NAMES, NORMAL_NAMES, POINT_NAMES, SENSOR_NAMES
+from fastsdf.io.obj_text import obj_text
 from fastsdf.io.offsets import needs_float64, sidecar_path, storage_offset
 from fastsdf.scan import PointCloud, TriangleMesh
 
@@ -53,8 +54,11 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z") -> None:
         if suffix == ".ply":
             vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes)
             _write_ply(temporary, vertices, mesh.faces)
+        elif suffix == ".obj":
+            with open(temporary, "wb") as stream:
+                stream.writelines(obj_text(mesh))
         else:
-            temporary.write_bytes(_obj_bytes(mesh) if suffix == ".obj" else _glb_bytes(mesh))
+            temporary.write_bytes(_glb_bytes(mesh))
 
 
 def check_mesh_path(path: Path, up: str) -> None:
@@ -142,8 +146,8 @@ def _write_ply(path: Path, vertices: np.ndarray, faces: np.ndarray | None) -> No
     header = PlyData(elements, byte_order="<", comments=["written by fastsdf"]).header
     with open(path, "wb") as stream:
         stream.write(f"{header}\n".encode("ascii"))
-        stream.write(vertices.tobytes())
-        stream.write(packed.tobytes())
+        vertices.tofile(stream)
+        packed.tofile(stream)
 
 
 def _write_stl(mesh: TriangleMesh, path: Path) -> None:
@@ -157,12 +161,6 @@ def _write_stl(mesh: TriangleMesh, path: Path) -> None:
                 note.write_text(json.dumps({"offset": offset.tolist()}) + "\n", encoding="utf-8")
         else:
             sidecar.unlink(missing_ok=True)  # an older mesh's offset would move this one
-
-
-def _obj_bytes(mesh: TriangleMesh) -> bytes:
-    part = _to_trimesh(mesh, np.zeros(3))
-    normals = mesh.normals is not None
-    return _as_bytes(part.export(file_type="obj", digits=6, include_normals=normals, header="written by fastsdf"))
 
 
 def _glb_bytes(mesh: TriangleMesh) -> bytes:
@@ -192,5 +190,5 @@ def _import_trimesh() -> ModuleType:
     try:
         import trimesh
     except ImportError as error:
-        raise InputError("writing OBJ, GLB and STL needs trimesh: install it, or write .ply") from error
+        raise InputError("writing GLB and STL needs trimesh: install it, or write .ply") from error
     return trimesh

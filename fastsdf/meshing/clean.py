@@ -4,8 +4,6 @@
 from dataclasses import replace
 
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from fastsdf.meshing.surface import Surface
@@ -47,8 +45,7 @@ def components(faces: Tensor, num_vertices: int) -> tuple[int, Tensor]:
     Returns:
         Number of components that have a face, and (f,) int64 component of each face.
     """
-    label = lowest_linked if faces.is_cuda else _linked_on_host
-    of_face = label(faces, num_vertices)[faces[:, 0]]
+    of_face = lowest_linked(faces, num_vertices)[faces[:, 0]]
     present = torch.zeros(num_vertices, dtype=torch.bool, device=faces.device)
     present[of_face] = True
     number = present.cumsum(0)
@@ -56,7 +53,7 @@ def components(faces: Tensor, num_vertices: int) -> tuple[int, Tensor]:
 
 
 def lowest_linked(faces: Tensor, num_vertices: int) -> Tensor:
-    """(v,) the lowest vertex of each vertex's component, in parallel: few rounds, each linear in the mesh.
+    """(v,) the lowest vertex of the component of each vertex; a few rounds, each linear in the mesh.
 
     In each round every component of what is linked so far hangs itself on the lowest one that it touches, and chains
     of such links are then cut short by pointer jumping.
@@ -73,13 +70,6 @@ def lowest_linked(faces: Tensor, num_vertices: int) -> Tensor:
         apart = a != b
         a, b = a[apart], b[apart]
     return parent
-
-
-def _linked_on_host(faces: Tensor, num_vertices: int) -> Tensor:
-    """(v,) a number of each vertex's component, of those below v; one pass over the links on one core."""
-    source, target = faces[:, :2].flatten().numpy(), faces[:, 1:].flatten().numpy()
-    links = coo_matrix((source == source, (source, target)), shape=(num_vertices, num_vertices))
-    return torch.from_numpy(connected_components(links, directed=False)[1]).long()
 
 
 def remove_unreferenced(surface: Surface) -> Surface:

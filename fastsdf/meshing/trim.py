@@ -10,7 +10,7 @@ from torch import Tensor
 from fastsdf.cloud_thinning import first_per_cube
 from fastsdf.meshing.attributes import scan_colors, with_support
 from fastsdf.meshing.clean import sum_at_corners
-from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, in_chunks
+from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, dot, in_chunks
 from fastsdf.meshing.surface import Surface
 
 GAP_NEIGHBOURS = 24
@@ -105,7 +105,8 @@ def relax_over_mesh(faces: Tensor, values: Tensor, rounds: int = RELAXATIONS) ->
     relaxed = []
     for column in values.T:
         for _ in range(rounds):
-            ring = sum_at_corners(faces, column[faces].sum(1), size) - around * column
+            a, b, c = (column[corner] for corner in faces.T)
+            ring = sum_at_corners(faces, a + b + c, size) - around * column
             column = 0.5 * column + 0.5 * ring / (2.0 * around).clamp(min=1.0)
         relaxed.append(column)
     return torch.stack(relaxed, dim=1)
@@ -117,7 +118,7 @@ def _open_angle(directions: Tensor, normals: Tensor, counted: Tensor) -> Tensor:
     side = torch.where(normals[:, :1].abs() < 0.7, x_axis, y_axis)
     u = torch.linalg.cross(normals, side)
     v = torch.linalg.cross(normals, u)
-    angle = torch.atan2(torch.einsum("mkc,mc->mk", directions, v), torch.einsum("mkc,mc->mk", directions, u))
+    angle = torch.atan2(dot(directions, v[:, None]), dot(directions, u[:, None]))
     first = torch.where(counted, angle, torch.inf).amin(1, keepdim=True)
     once_more = first + 2.0 * math.pi
     ordered = torch.where(counted, angle, once_more).sort(dim=1).values
