@@ -17,11 +17,11 @@ class PointIndex(Protocol):
         ...
 
     def query(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Distances (m, k), ascending, and indices (m, k) int64 of the k = min(count, n) points nearest to each row of x.
+        """Distances (m, k), ascending, and indices (m, k) int64 of the k nearest points to each place.
 
         Args:
             x: (m, 3) places, on the device of the points; m may be 0.
-            count: neighbours wanted, >= 1.
+            count: neighbours wanted, >= 1; k = min(count, n).
         """
         ...
 
