@@ -5,12 +5,14 @@ A backend is a set of pure functions over the canonical weights of `fastsdf.fiel
 `fastsdf.grid.GridSpec`), so a checkpoint trained on one backend loads on every other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from fastsdf.adam import Moments
 from fastsdf.errors import UnsupportedDerivative
 from fastsdf.grid import GridSpec
 
@@ -51,6 +53,60 @@ class Backend(Protocol):
 
         Returns:
             (n, num_levels * features_per_level) features, level by level.
+        """
+        ...
+
+    def adam_update(
+        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+    ) -> None:
+        """See `fastsdf.adam.AdamUpdate`."""
+        ...
+
+
+class FieldWeights(NamedTuple):
+    """All weights of a field and what they mean.
+
+    Attributes:
+        grid: layout of the table.
+        reach: half the edge of the grid's cube, which is centred at the origin of the frame of the points.
+        table: (grid.num_entries, features_per_level).
+        layers: weight (out, in) and bias (out,) of each layer of the network on [xyz, features], input to output.
+        softplus_beta: sharpness of the softplus between the layers; 0: relu.
+    """
+
+    grid: GridSpec
+    reach: float
+    table: Tensor
+    layers: Sequence[tuple[Tensor, Tensor]]
+    softplus_beta: float
+
+
+class FusedLevels(NamedTuple):
+    """The first ``count`` levels, of which the last is scaled by ``fade`` (a tensor of one element)."""
+
+    count: int
+    fade: Tensor
+
+
+@runtime_checkable
+class FusedBackend(Backend, Protocol):
+    """A backend that evaluates the whole field and its central differences at once."""
+
+    def evaluate(
+        self, weights: FieldWeights, x: Tensor, others: Tensor, step: Tensor, levels: FusedLevels
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The field with its differences at some points, and its values alone at others.
+
+        Args:
+            weights: the field.
+            x: (n, 3) points, n may be 0.
+            others: (m, 3) points, m may be 0.
+            step: tap distance h of the central differences (`fastsdf.operators`), a tensor of one element.
+            levels: grid levels to use.
+
+        Returns:
+            u (n,), grad u (n, 3) and lap u (n,) at ``x``, and u (m,) at ``others``; differentiable once with respect
+            to the weights.
         """
         ...
 
