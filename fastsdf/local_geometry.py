@@ -73,7 +73,7 @@ def _planes(points: Tensor, query: Tensor, nearest: Tensor) -> tuple[Tensor, Ten
         return _planes_on_host(points.numpy(), query.numpy(), nearest.numpy())
     around = points[nearest] - query[:, None]
     around -= around.mean(1, keepdim=True)
-    return smallest_eigenpair(around.mT @ around / nearest.shape[1])
+    return smallest_eigenpair((around[..., None] * around[..., None, :]).mean(1))
 
 
 def _planes_on_host(points: np.ndarray, query: np.ndarray, nearest: np.ndarray) -> tuple[Tensor, Tensor]:

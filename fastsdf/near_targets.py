@@ -13,7 +13,7 @@ NEIGHBOURS = 8
 AGREEING_COSINE = 0.5
 POOL_PER_POINT = 4
 POOL_RANGE = (400_000, 4_000_000)
-CHUNK = 1 << 20
+CHUNK = 1 << 19
 
 
 class NearTargets(NamedTuple):

@@ -108,7 +108,7 @@ class Sampler:
             rng = np.random.default_rng(seed)
             position, shifts = (torch.from_numpy(a) for a in (rng.random(size), rng.standard_normal((size, 3))))
         else:
-            position = self._uniform((size,), torch.float64)
+            position = torch.rand(size, generator=self.generator, device=device, dtype=torch.float64)
             shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
         drawn = torch.searchsorted(self._cumulative, position).clamp_max(len(self._cumulative) - 1)
         arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)
