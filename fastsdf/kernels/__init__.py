@@ -1,5 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Triton kernels. The only package that imports triton; nothing outside the fast backends imports it.
+"""Triton kernels. Its modules import triton: ask `has_kernels` first."""
 
-Every kernel also runs in Triton's interpreter (TRITON_INTERPRET=1), which is how they are tested without a GPU.
-"""
+from functools import cache
+
+import torch
+
+
+def has_kernels(device: torch.device) -> bool:
+    """Whether the kernels run on a device: CUDA with a triton that can be loaded."""
+    return device.type == "cuda" and _triton_loads()
+
+
+@cache
+def _triton_loads() -> bool:
+    try:
+        import triton  # noqa: F401
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
