@@ -37,7 +37,8 @@ def probe_tiny_cuda_nn(device: str = "cuda", timeout_s: float = TIMEOUT_S) -> st
     if importlib.util.find_spec("tinycudann") is None:
         return "tinycudann is not installed"
     command = [sys.executable, "-m", "fastsdf.backends.probe", device]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}  # the child finds what this process finds
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
