@@ -50,7 +50,6 @@ def inspect_scan(cloud: PointCloud, config: FitConfig) -> dict[str, Any]:
 
 
 def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str, Any]:
-    backend, reason = choose_backend(config, device)
     half_extent_m = measured.transform.half_extent_m
     resolved = resolve_settings(
         config,
@@ -60,6 +59,7 @@ def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str
         device=device,
     )
     grid = FieldSpec.from_config(resolved.field, half_extent_m).grid
+    backend, reason = choose_backend(resolved, device, grid)
     return {
         "device": device,
         "backend": backend.info.name,

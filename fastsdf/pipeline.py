@@ -110,7 +110,6 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
     """
     device = choose_device(config.device)
-    backend, reason = choose_backend(config, device)
     resolved = resolve_settings(
         config,
         spacing_m=prepared.facts["spacing_m"],
@@ -120,6 +119,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         oriented=bool(prepared.surface.confidence.any()),
     )
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
+    backend, reason = choose_backend(resolved, device, spec.grid)
     state = new_state(spec, prepared.surface, resolved, backend, device)
     lower, upper = (
         torch.as_tensor(c, dtype=state.field.table.dtype, device=device)

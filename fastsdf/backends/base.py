@@ -5,7 +5,7 @@ A backend is a set of pure functions over the canonical weights of `fastsdf.fiel
 `fastsdf.grid.GridSpec`), so a checkpoint trained on one backend loads on every other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -17,6 +17,11 @@ from fastsdf.errors import UnsupportedDerivative
 from fastsdf.grid import GridSpec
 
 
+def any_grid(grid: GridSpec) -> str:
+    """No objection to a grid."""
+    return ""
+
+
 @dataclass(frozen=True)
 class BackendInfo:
     """Facts about a backend.
@@ -26,12 +31,16 @@ class BackendInfo:
         devices: torch device types it runs on.
         dtypes: floating-point types it computes in.
         max_autograd_order: highest derivative of its output that autograd can form (and still train).
+        note: what else one should know, for ``fastsdf doctor``.
+        why_not_grid: says why the backend cannot evaluate a grid; empty if it can.
     """
 
     name: str
     devices: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     max_autograd_order: int
+    note: str = ""
+    why_not_grid: Callable[[GridSpec], str] = any_grid
 
 
 class Backend(Protocol):
