@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import typer
 
 from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud
@@ -70,7 +71,7 @@ def draw_scan(cloud: PointCloud, eye: np.ndarray, at: np.ndarray, up: np.ndarray
     row = (0.5 - apart @ above / depth / (corner @ above / scale) * 0.5) * height
     shown = (depth > 0.05) & (column >= 0) & (column < width - DOT) & (row >= 0) & (row < height - DOT)
     order = np.flatnonzero(shown)[np.argsort(-depth[shown])]
-    normals = measure_local_geometry(cloud.points).normals[order]
+    normals = measure_local_geometry(torch.from_numpy(cloud.points)).normals.numpy()[order]
     view = apart[order] / np.linalg.norm(apart[order], axis=1, keepdims=True)
     colors = shade(normals * -np.sign((normals * view).sum(1, keepdims=True)), view)
     picture = np.tile(BACKGROUND, (height, width, 1))

@@ -18,7 +18,7 @@ from fastsdf.io.cleaning import clean_cloud, with_sensor
 from fastsdf.pipeline import prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder
 from fastsdf.scan import PointCloud
-from fastsdf.trainer import Progress, train
+from fastsdf.training_loop import Progress, train
 
 Array = Any  # a numpy array, a nested sequence or a torch tensor
 

@@ -21,7 +21,7 @@ from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder, write_json
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
-from fastsdf.trainer import train
+from fastsdf.training_loop import train
 
 
 class Stopwatch:

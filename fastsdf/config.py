@@ -178,7 +178,7 @@ class FitConfig(_Section):
     scene: Literal["room", "object"] = Field(
         default="room", description="room: air inside the scan; object: air around it"
     )
-    backend: Literal["auto", "triton", "numba", "torch"] = Field(default="auto", description="compute backend")
+    backend: Literal["auto", "triton", "tcnn", "numba", "torch"] = Field(default="auto", description="compute backend")
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["float32", "float64"] = Field(default="float32", description="of the field")
     seed: int = Field(default=0, ge=0, description="seed of every random draw")

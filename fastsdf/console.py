@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from fastsdf import trainer
+    from fastsdf import training_loop
 
 
 def make_console(stderr: bool = False) -> Console:
@@ -41,7 +41,7 @@ def format_value(value: Any) -> str:
 
 
 @contextmanager
-def training_bar(console: Console, half_extent_m: float) -> Iterator[Callable[["trainer.Progress"], None]]:
+def training_bar(console: Console, half_extent_m: float) -> Iterator[Callable[["training_loop.Progress"], None]]:
     """A progress bar of a training loop; yields the callback that moves it."""
     columns = (
         TextColumn("training"),
@@ -53,14 +53,14 @@ def training_bar(console: Console, half_extent_m: float) -> Iterator[Callable[["
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=None)
 
-        def move(progress: "trainer.Progress") -> None:
+        def move(progress: "training_loop.Progress") -> None:
             text = describe_progress(progress, half_extent_m)
             bar.update(task, completed=progress.step, total=progress.total, description=text)
 
         yield move
 
 
-def describe_progress(progress: "trainer.Progress", half_extent_m: float) -> str:
+def describe_progress(progress: "training_loop.Progress", half_extent_m: float) -> str:
     """One line: data residual and lengths in millimetres of the scene, eikonal residual, levels."""
     terms, settings, mm = progress.terms, progress.settings, 1e3 * half_extent_m
     return (

@@ -61,13 +61,14 @@ def _backend_row(name: str, device: str) -> Row:
     except BackendUnavailable as error:
         return (f"backend {name}", "not usable", str(error))
     info, here = backend.info, dict.fromkeys((device, "cpu"))
-    problems = {d: why_not(backend, d, info.dtypes[0], info.max_autograd_order) for d in here}
+    problems = {d: why_not(info, d, info.dtypes[0], info.max_autograd_order) for d in here}
     usable = [d for d, problem in problems.items() if not problem]
     if not usable:
         return (f"backend {name}", "not usable", problems[device])
     types = " and ".join(str(d).removeprefix("torch.") for d in info.dtypes)
     orders = f"autograd derivatives up to order {info.max_autograd_order}"
-    return (f"backend {name}", "usable", f"on {' and '.join(usable)}, {types}, {orders}")
+    facts = f"on {' and '.join(usable)}, {types}, {orders}"
+    return (f"backend {name}", "usable", f"{facts}; {info.note}" if info.note else facts)
 
 
 def _open3d_row() -> Row:

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fastsdf.backends.base import Backend
+from fastsdf.backends.base import Backend, FieldWeights, FusedBackend, FusedLevels
 from fastsdf.config import FieldConfig
 from fastsdf.errors import ConfigError
 from fastsdf.grid import GridSpec
+from fastsdf.operators import Mode, Stencil, differentiate
 
 GRID_REACH = 1.25
 START_FEATURE = 1e-4
@@ -93,18 +94,58 @@ class HashGridSDF(nn.Module):
 
     def forward(self, x: Tensor, active_levels: float) -> Tensor:
         """u at (n, 3) unit-frame points using the first ``active_levels`` levels, the last one faded: (n,)."""
-        return self.network(x, self.features(x, active_levels))
+        count, fade = split_levels(active_levels, self.spec.grid.num_levels)
+        if self.fuses("central") and not x.requires_grad:
+            return self._fused(x[:0], x, count, fade, 1.0)[3]
+        return self.network(x, self.features(x, count, fade))
 
-    def features(self, x: Tensor, active_levels: float) -> Tensor:
-        """(n, ceil(active_levels) * features_per_level) grid features, the last level scaled by its fading weight."""
+    def stencil(
+        self, x: Tensor, others: Tensor, count: int, fade: float | Tensor, step: float | Tensor, mode: Mode = "central"
+    ) -> tuple[Stencil, Tensor]:
+        """u, its gradient and Laplacian at (n, 3) points, and u (m,) at (m, 3) other points.
+
+        Args:
+            x: (n, 3) unit-frame points, n may be 0.
+            others: (m, 3) unit-frame points, m may be 0.
+            count: levels to use.
+            fade: weight of the last of them.
+            step: tap distance h of finite differences; like ``fade`` a number, or a tensor of one element if the
+                backend fuses this mode.
+            mode: how the derivatives are formed.
+        """
+        if self.fuses(mode):
+            sdf, gradient, laplacian, values = self._fused(x, others, count, fade, step)
+            return Stencil(sdf, gradient, laplacian), values
+
+        def field(points: Tensor) -> Tensor:
+            return self.network(points, self.features(points, count, fade))
+
+        both = differentiate(field, x, float(step), mode)
+        return both, field(others) if len(others) else others.new_zeros(0)
+
+    def features(self, x: Tensor, count: int, fade: float | Tensor = 1.0) -> Tensor:
+        """(n, count * features_per_level) grid features of the first ``count`` levels, the last one times ``fade``."""
         grid = self.spec.grid
-        count = min(math.ceil(active_levels), grid.num_levels)
         encoded = self.backend.encode(x / (2 * GRID_REACH) + 0.5, self.table, grid, count)
-        weight = active_levels - (count - 1)
-        if weight >= 1.0:
+        if isinstance(fade, float) and fade >= 1.0:
             return encoded
         kept = encoded.shape[1] - grid.features_per_level
-        return torch.cat([encoded[:, :kept], weight * encoded[:, kept:]], dim=1)
+        return torch.cat([encoded[:, :kept], fade * encoded[:, kept:]], dim=1)
+
+    def fuses(self, mode: Mode) -> bool:
+        """Whether the backend evaluates the field and its differences of this mode as one operation."""
+        known = mode == "central" and self.spec.grid.features_per_level in (1, 2, 4, 8)
+        return known and isinstance(self.backend, FusedBackend) and self.table.dtype in self.backend.info.dtypes
+
+    def _fused(
+        self, x: Tensor, others: Tensor, count: int, fade: float | Tensor, step: float | Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        assert isinstance(self.backend, FusedBackend)
+        beta = self.spec.softplus_beta if self.spec.activation == "softplus" else 0.0
+        layers = [(layer.weight, layer.bias) for layer in self.linears]
+        weights = FieldWeights(self.spec.grid, GRID_REACH, self.table, layers, beta)
+        fade, step = (v if isinstance(v, Tensor) else self.table.new_full((), v) for v in (fade, step))
+        return self.backend.evaluate(weights, x, others, step, FusedLevels(count, fade))
 
     def network(self, x: Tensor, features: Tensor) -> Tensor:
         """The MLP on [xyz, features]; columns of locked levels are left out. Returns (n,)."""
@@ -125,9 +166,15 @@ class HashGridSDF(nn.Module):
         """Finite-difference step h in the unit frame: ``step_cells`` cells of the finest active level."""
         return step_cells * 2 * GRID_REACH * self.spec.grid.cell_size(active_levels)
 
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[Tensor]]:
         """Parameters by learning-rate group."""
         return {"grid": [self.table], "network": list(self.layers.parameters())}
+
+
+def split_levels(active_levels: float, num_levels: int) -> tuple[int, float]:
+    """Number of levels that a fractional number of active levels touches, and the weight of the last of them."""
+    count = min(math.ceil(active_levels), num_levels)
+    return count, min(active_levels - (count - 1), 1.0)
 
 
 def _geometric_init(layers: Sequence[nn.Linear], generator: torch.Generator, radius: float = 0.9) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from fastsdf.config import FitConfig
 from fastsdf.field import FieldSpec
 from fastsdf.pipeline import MeasuredScan, measure_scan
+from fastsdf.quantiles import quantiles
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.scan import PointCloud
 from fastsdf.settings import resolve_settings
@@ -31,14 +32,15 @@ def inspect_scan(cloud: PointCloud, config: FitConfig) -> dict[str, Any]:
         InputError: the evidence, device or backend that the configuration names cannot be had.
     """
     device = choose_device(config.device)
-    measured = measure_scan(cloud)
-    evidence = orient_scan(measured.kept, measured.geometry, config.prepare.orientation, config.scene, device)
+    measured = measure_scan(cloud, device)
+    geometry = measured.geometry
+    evidence = orient_scan(measured.kept, measured.points, geometry, config.prepare.orientation, config.scene)
     return {
         **measured.facts,
         **evidence.facts,
         "bounds_m": [cloud.points.min(axis=0).tolist(), cloud.points.max(axis=0).tolist()],
-        "spacing_quantiles_m": np.quantile(measured.geometry.spacing, (0.05, 0.5, 0.95)).tolist(),
-        "density_per_m2": measured.geometry.median_spacing**-2,
+        "spacing_quantiles_m": quantiles(geometry.spacing, (0.05, 0.5, 0.95)).tolist(),
+        "density_per_m2": geometry.median_spacing**-2,
         "sensor_positions": 0 if cloud.sensors is None else _count_positions(cloud.sensors),
         "normals": cloud.normals is not None,
         "colors": cloud.colors is not None,
@@ -48,7 +50,6 @@ def inspect_scan(cloud: PointCloud, config: FitConfig) -> dict[str, Any]:
 
 
 def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str, Any]:
-    backend, reason = choose_backend(config, device)
     half_extent_m = measured.transform.half_extent_m
     resolved = resolve_settings(
         config,
@@ -58,6 +59,7 @@ def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str
         device=device,
     )
     grid = FieldSpec.from_config(resolved.field, half_extent_m).grid
+    backend, reason = choose_backend(resolved, device, grid)
     return {
         "device": device,
         "backend": backend.info.name,

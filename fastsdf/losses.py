@@ -39,7 +39,9 @@ def near_loss(sdf: Tensor, distance: Tensor, confidence: Tensor) -> Tensor:
     return (confidence * (sdf - distance).abs()).mean()
 
 
-def viscous_eikonal_residual(stencil: Stencil, epsilon: float, config: ViscosityConfig, step: float) -> Tensor:
+def viscous_eikonal_residual(
+    stencil: Stencil, epsilon: float | Tensor, config: ViscosityConfig, step: float | Tensor
+) -> Tensor:
     """Residual (n,) of the viscous eikonal equation |grad u| = 1 + eps lap u.
 
     ``uniform``: |grad u| - 1 - eps lap u, as in the paper's code; its vanishing-viscosity limit is positive
@@ -48,13 +50,14 @@ def viscous_eikonal_residual(stencil: Stencil, epsilon: float, config: Viscosity
 
     Args:
         stencil: values at n points.
-        epsilon: viscosity, a length in the frame of the points; 0 gives the plain eikonal residual.
+        epsilon: viscosity, a length in the frame of the points; 0 gives the plain eikonal residual. Like ``step`` a
+            number or a tensor of one element.
         config: the form of the residual.
         step: finite-difference step h, the width of the smooth sign.
     """
     squared = stencil.gradient.square().sum(-1)
     residual = squared - 1.0 if config.residual == "squared_norm" else squared.clamp_min(1e-12).sqrt() - 1.0
-    if epsilon == 0.0:
+    if isinstance(epsilon, float) and epsilon == 0.0:
         return residual
     laplacian = stencil.laplacian
     if config.form == "signed":

@@ -7,6 +7,8 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from fastsdf.kernels import has_kernels
+
 
 class PointIndex(Protocol):
     """Exact k-nearest-neighbour queries against fixed points."""
@@ -17,7 +19,7 @@ class PointIndex(Protocol):
         ...
 
     def query(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Distances (m, k), ascending, and indices (m, k) int64 of the k = min(count, n) points nearest to each row of x.
+        """Distances (m, k), ascending, and indices (m, k) int64 of the k = min(count, n) points nearest to each x.
 
         Args:
             x: (m, 3) places, on the device of the points; m may be 0.
@@ -27,7 +29,16 @@ class PointIndex(Protocol):
 
 
 def point_index(points: Tensor) -> PointIndex:
-    """An index over (n, 3) points, n >= 1, where they are: a k-d tree on the CPU."""
+    """An index over (n, 3) finite points, n >= 1, where they are.
+
+    A k-d tree on the CPU; on a CUDA device a tree of boxes in float32 about the middle of the points
+    (`fastsdf.box_tree`), or the k-d tree on the host if triton cannot be loaded. Points far from the origin should come
+    as float64.
+    """
+    if has_kernels(points.device):
+        from fastsdf.box_tree import BoxTreeIndex
+
+        return BoxTreeIndex(points)
     return TreeIndex(points)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fastsdf.backends.base import Backend
 from fastsdf.config import FitConfig
@@ -34,12 +35,14 @@ class MeasuredScan:
     Attributes:
         transform: world <-> unit frame.
         kept: the points inside the scene's box, world frame.
+        points: (n, 3) float64 the same points on the device.
         geometry: their spacing, PCA normals and roughness.
         facts: figures for the report.
     """
 
     transform: SceneTransform
     kept: PointCloud
+    points: Tensor
     geometry: LocalGeometry
     facts: dict[str, Any]
 
@@ -61,21 +64,23 @@ class Session:
         return FittedField(state.field, self.prepared, self.config, state.step, state.seconds, tuple(state.history))
 
 
-def measure_scan(cloud: PointCloud) -> MeasuredScan:
-    """Finds the scene's box, drops stray points outside it, and measures the rest.
+def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
+    """Finds the scene's box, drops stray points outside it, and measures the rest on a device.
 
     Raises:
         ScanError: if fewer than 100 points lie in the box.
     """
-    transform = fit_transform(cloud.points)
-    inside = transform.contains(cloud.points)
+    points = torch.as_tensor(np.require(cloud.points, np.float64, ["C", "W"]), device=device)
+    transform = fit_transform(points)
+    inside = transform.contains(points)
     kept = cloud.select(inside)
     if len(kept) < MIN_POINTS:
         raise ScanError(
             f"only {len(kept)} of {len(cloud)} points belong together; the scan needs at least {MIN_POINTS}"
         )
-    geometry = measure_local_geometry(kept.points)
-    return MeasuredScan(transform, kept, geometry, _scan_facts(cloud, kept, transform, geometry))
+    points = points[torch.as_tensor(inside, device=device)]
+    geometry = measure_local_geometry(points)
+    return MeasuredScan(transform, kept, points, geometry, _scan_facts(cloud, kept, transform, geometry))
 
 
 def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
@@ -84,21 +89,16 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     Raises:
         ScanError: if fewer than 100 points lie in the scene's box.
     """
-    measured = measure_scan(cloud)
+    measured = measure_scan(cloud, choose_device(config.device))
     transform, kept, geometry = measured.transform, measured.kept, measured.geometry
-    device = choose_device(config.device)
-    evidence = orient_scan(kept, geometry, config.prepare.orientation, config.scene, device)
+    evidence = orient_scan(kept, measured.points, geometry, config.prepare.orientation, config.scene)
+    rounds = config.prepare.smoothing_rounds
     points, normals = smooth_points(
-        kept.points, evidence.normals, geometry.spacing, geometry.noise, config.prepare.smoothing_rounds, device
+        measured.points, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds
     )
-    surface = SurfacePoints(
-        transform.to_unit(points).astype(np.float32),
-        normals.astype(np.float32),
-        evidence.confidence.astype(np.float32),
-        (geometry.spacing / transform.half_extent_m).astype(np.float32),
-        np.asarray(transform.lower),
-        np.asarray(transform.upper),
-    )
+    unit, spacing = transform.unit_tensor(points), geometry.spacing / transform.half_extent_m
+    columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
+    surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
     facts = {**measured.facts, **evidence.facts}
     return PreparedScan(transform, support_of(surface, transform, geometry.noise, kept.colors), surface, facts)
 
@@ -110,7 +110,6 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
     """
     device = choose_device(config.device)
-    backend, reason = choose_backend(config, device)
     resolved = resolve_settings(
         config,
         spacing_m=prepared.facts["spacing_m"],
@@ -120,6 +119,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         oriented=bool(prepared.surface.confidence.any()),
     )
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
+    backend, reason = choose_backend(resolved, device, spec.grid)
     state = new_state(spec, prepared.surface, resolved, backend, device)
     lower, upper = (
         torch.as_tensor(c, dtype=state.field.table.dtype, device=device)

@@ -13,9 +13,10 @@ from fastsdf.backends.base import Backend
 from fastsdf.backends.registry import select_backend
 from fastsdf.config import FitConfig
 from fastsdf.errors import ConfigError
+from fastsdf.grid import GridSpec
 from fastsdf.operators import derivative_order
 
-REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "numba", "trimesh", "open3d")
+REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "tinycudann", "numba", "trimesh", "open3d")
 
 
 def choose_device(name: str) -> str:
@@ -36,14 +37,14 @@ def choose_device(name: str) -> str:
     return name
 
 
-def choose_backend(config: FitConfig, device: str) -> tuple[Backend, str]:
-    """The backend of a fit on a device and the reason for it (see `fastsdf.backends.registry`).
+def choose_backend(config: FitConfig, device: str, grid: GridSpec | None = None) -> tuple[Backend, str]:
+    """The backend of a fit on a device, for a grid if it is known, and the reason (see `fastsdf.backends.registry`).
 
     Raises:
         BackendUnavailable: if a backend asked for by name cannot run here.
     """
     dtype, order = getattr(torch, config.precision), derivative_order(config.operators.mode)
-    return select_backend(config.backend, device.partition(":")[0], dtype, order)
+    return select_backend(config.backend, device.partition(":")[0], dtype, order, grid)
 
 
 def settle_vector_math() -> None:

@@ -76,15 +76,14 @@ class Sampler:
         assert config.uniform_points is not None
         self._counts = (config.surface_points, config.near_points, config.uniform_points)
         self.generator = torch.Generator(device).manual_seed(seed)
-        weights = np.asarray(surface.spacing, np.float64) ** config.density_exponent
-        cumulative = np.cumsum(weights) / weights.sum()
 
-        def on_device(values: np.ndarray, kind: torch.dtype = dtype) -> Tensor:
+        def on_device(values: np.ndarray | Tensor, kind: torch.dtype = dtype) -> Tensor:
             return torch.as_tensor(values, dtype=kind, device=device)
 
-        self._cumulative = on_device(cumulative, torch.float64)
+        weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
+        self._cumulative = weights.cumsum(0) / weights.sum()
         self._surface = [on_device(a) for a in (surface.points, surface.normals, surface.confidence)]
-        pool = _near_pool(surface, cumulative, config.near_spread, seed) if config.near_points else _EMPTY_POOL
+        pool = self._near_pool(surface, config.near_spread, seed) if config.near_points else _EMPTY_POOL
         self._pool = [on_device(a) for a in pool]
         self._lower = on_device(surface.lower) - BOX_PADDING
         self._extent = on_device(surface.upper) + BOX_PADDING - self._lower
@@ -101,14 +100,20 @@ class Sampler:
     def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.rand(shape, generator=self.generator, device=self._lower.device, dtype=dtype)
 
+    def _near_pool(self, surface: SurfacePoints, spread: float, seed: int) -> NearTargets:
+        """The pool of near points, drawn like the scan points: by numpy on the CPU, else by the generator."""
+        size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), POOL_RANGE[1])
+        device = self._cumulative.device
+        if device.type == "cpu":
+            rng = np.random.default_rng(seed)
+            position, shifts = (torch.from_numpy(a) for a in (rng.random(size), rng.standard_normal((size, 3))))
+        else:
+            position = torch.rand(size, generator=self.generator, device=device, dtype=torch.float64)
+            shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
+        drawn = torch.searchsorted(self._cumulative, position).clamp_max(len(self._cumulative) - 1)
+        arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)
+        scan = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in arrays)
+        return near_targets(*scan, drawn=drawn, shifts=shifts, spread=spread)
 
-_EMPTY_POOL = NearTargets(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
 
-
-def _near_pool(surface: SurfacePoints, cumulative: np.ndarray, spread: float, seed: int) -> NearTargets:
-    """The pool of near points, drawn like the scan points."""
-    rng = np.random.default_rng(seed)
-    size = int(np.clip(POOL_PER_POINT * len(surface.points), *POOL_RANGE))
-    drawn = np.minimum(np.searchsorted(cumulative, rng.random(size)), len(cumulative) - 1)
-    arrays = (np.asarray(a, np.float64) for a in (surface.points, surface.normals, surface.spacing, surface.confidence))
-    return near_targets(*arrays, drawn=drawn, spread=spread, rng=rng)
+_EMPTY_POOL = NearTargets(torch.zeros(0, 3), torch.zeros(0), torch.zeros(0))

@@ -8,12 +8,9 @@ because neighbours that lie off the plane or face elsewhere get no weight.
 
 import math
 
-import numpy as np
 import torch
-from scipy.spatial import KDTree
 from torch import Tensor
 
-NEIGHBOURS = 16
 SPAN = 2.5
 OFFSET_SIGMAS = 2.0
 ANGLE = math.radians(25.0)
@@ -22,17 +19,17 @@ POINTS_AT_ONCE = 1 << 19
 
 
 def smooth_points(
-    points: np.ndarray, normals: np.ndarray, spacing: np.ndarray, noise: float, rounds: int, device: str = "cpu"
-) -> tuple[np.ndarray, np.ndarray]:
+    points: Tensor, normals: Tensor, spacing: Tensor, nearest: Tensor, noise: float, rounds: int
+) -> tuple[Tensor, Tensor]:
     """Points and normals with the noise averaged out over about ``sqrt(rounds)`` neighbourhoods.
 
     Args:
         points: (n, 3) float64.
         normals: (n, 3) unit normals; neighbours that face away count as another surface.
         spacing: (n,) local point spacing.
+        nearest: (n, k + 1) int64 indices of each point's nearest points, itself first.
         noise: standard deviation of the noise, in the units of the points.
         rounds: number of rounds; 0 returns the input.
-        device: where to average.
 
     Returns:
         (n, 3) float64 points, moved by at most three ``noise`` along the normal, and (n, 3) unit normals.
@@ -40,18 +37,15 @@ def smooth_points(
     if rounds == 0 or noise <= 0:
         return points, normals
     origin = points.mean(0)
-    k = min(NEIGHBOURS + 1, len(points))
-    nearest = np.asarray(KDTree(points).query(points, k, workers=-1)[1])
-    index = torch.as_tensor(nearest[:, 1:], device=device)
-    start = torch.as_tensor(points - origin, device=device).float()
-    p, n = start, torch.as_tensor(normals, device=device).float()
-    reach = torch.as_tensor(SPAN * spacing, device=device).float()
+    index = nearest[:, 1:]
+    start, n, reach = (points - origin).float(), normals.float(), (SPAN * spacing).float()
+    p = start
     for _ in range(rounds):
         n = _chunked(_average_normals, p, n, index, reach, noise)
         p = _chunked(_average_offsets, p, n, index, reach, noise)
         shift = p - start
         p = start + shift * (MAX_SHIFT_SIGMAS * noise / shift.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1)
-    return p.double().cpu().numpy() + origin, n.double().cpu().numpy()
+    return p.double() + origin, n.double()
 
 
 def _chunked(step, p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float) -> Tensor:

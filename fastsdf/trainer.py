@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The training loop: one readable step, schedules around it, and no input or output of its own."""
+"""One training step: a batch, its loss terms, the optimiser; and the values that schedules give it.
+
+A step needs nothing from the host but its number: its scheduled values come as numbers, or as tensors on the device
+where steps are replayed as a CUDA graph (`fastsdf.captured`).
+"""
 
 import dataclasses
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,34 +14,38 @@ import torch
 from torch import Tensor
 
 from fastsdf import losses, schedules
+from fastsdf.adam import Adam, ParameterGroup
 from fastsdf.config import FitConfig, ViscosityConfig
-from fastsdf.errors import TrainingError
-from fastsdf.field import HashGridSDF
-from fastsdf.operators import Stencil, differentiate, require_mode
+from fastsdf.field import HashGridSDF, split_levels
+from fastsdf.operators import Stencil
 from fastsdf.sampling import Sampler, TrainBatch
 
 TERMS: tuple[str, ...] = ("surface", "inter", "eikonal_off_surface", "eikonal_surface", "normal", "near")
 
 
+Scalar = float | Tensor
+
+
 class StepSettings(NamedTuple):
-    """Scheduled values of one step: progress in [0, 1), levels, step h and viscosity (unit frame), rate factor."""
+    """Scheduled values of one step; scalars may be tensors of one element on the device.
+
+    Attributes:
+        progress: share of the training done, in [0, 1).
+        active_levels: grid levels in use, a fraction while one fades in.
+        level_count: levels to evaluate.
+        fade: weight of the last of them.
+        step_size: finite-difference step h, unit frame.
+        viscosity: epsilon, unit frame.
+        rate_factor: on the learning rates.
+    """
 
     progress: float
     active_levels: float
-    step_size: float
-    viscosity: float
-    rate_factor: float
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a loop reports every ``log_every`` steps: unweighted loss terms and the step's settings."""
-
-    step: int
-    total: int
-    terms: dict[str, float]
-    settings: StepSettings
-    seconds: float
+    level_count: int
+    fade: Scalar
+    step_size: Scalar
+    viscosity: Scalar
+    rate_factor: Scalar
 
 
 @dataclass
@@ -47,7 +54,7 @@ class TrainState:
 
     field: HashGridSDF
     sampler: Sampler
-    optimizer: torch.optim.Optimizer
+    optimizer: Adam
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -56,8 +63,8 @@ class TrainState:
 def make_state(field_: HashGridSDF, sampler: Sampler, config: FitConfig) -> TrainState:
     """A fresh training state: Adam with one learning rate for the grid and one for the network."""
     rates = {"grid": config.training.rate.grid, "network": config.training.rate.network}
-    groups = [{"params": p, "lr": rates[k], "base_rate": rates[k]} for k, p in field_.parameter_groups().items()]
-    return TrainState(field_, sampler, torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-15))
+    groups = [ParameterGroup(params, rates[name]) for name, params in field_.parameter_groups().items()]
+    return TrainState(field_, sampler, Adam(groups, field_.backend.adam_update))
 
 
 def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSettings:
@@ -68,7 +75,8 @@ def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSett
     levels = schedules.active_levels(t, field_.spec.grid.num_levels, training.levels)
     h = field_.step_size(levels, config.operators.step_cells)
     epsilon = schedules.viscosity(t, config.viscosity, h)
-    return StepSettings(t, levels, h, epsilon, schedules.rate_factor(t, training.rate))
+    count, fade = split_levels(levels, field_.spec.grid.num_levels)
+    return StepSettings(t, levels, count, fade, h, epsilon, schedules.rate_factor(t, training.rate))
 
 
 def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: FitConfig) -> dict[str, Tensor]:
@@ -79,10 +87,11 @@ def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: 
     """
     count = round(config.sampling.stencil_share * len(batch.surface))
     points = torch.cat([batch.surface[:count], batch.near, batch.uniform])
-    both = differentiate(lambda x: field_(x, s.active_levels), points, s.step_size, config.operators.mode)
+    both, rest = field_.stencil(
+        points, batch.surface[count:], s.level_count, s.fade, s.step_size, config.operators.mode
+    )
     on, off = Stencil(*(a[:count] for a in both)), Stencil(*(a[count:] for a in both))
-    rest, near = batch.surface[count:], len(batch.near)
-    surface = torch.cat([on.sdf, field_(rest, s.active_levels)]) if len(rest) else on.sdf
+    surface, near = torch.cat([on.sdf, rest]), len(batch.near)
     on_viscosity = s.viscosity if config.viscosity.on_surface else 0.0
     terms: dict[str, tuple[Tensor, Callable[[], Tensor]]] = {
         "surface": (batch.surface, lambda: losses.surface_loss(surface)),
@@ -95,7 +104,7 @@ def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: 
     return {name: term() for name, (over, term) in terms.items() if len(over) and getattr(config.loss, name)}
 
 
-def _eikonal(stencil: Stencil, epsilon: float, step: float, config: ViscosityConfig) -> Tensor:
+def _eikonal(stencil: Stencil, epsilon: Scalar, step: Scalar, config: ViscosityConfig) -> Tensor:
     return losses.residual_loss(losses.viscous_eikonal_residual(stencil, epsilon, config, step), config.power)
 
 
@@ -104,68 +113,16 @@ def train_step(state: TrainState, s: StepSettings, config: FitConfig) -> Tensor:
     batch = state.sampler.draw()
     terms = loss_terms(state.field, batch, s, config)
     total = torch.stack([getattr(config.loss, name) * value for name, value in terms.items()]).sum()
-    state.optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    grads = torch.autograd.grad(total, state.optimizer.params)
     if config.training.gradient_clip:
-        torch.nn.utils.clip_grad_norm_(state.field.parameters(), config.training.gradient_clip)
-    for group in state.optimizer.param_groups:
-        group["lr"] = group["base_rate"] * s.rate_factor
-    state.optimizer.step()
+        grads = _clipped(grads, config.training.gradient_clip)
+    state.optimizer.step(grads, s.rate_factor)
     zero = total.new_zeros(())
     return torch.stack([terms.get(name, zero).detach() for name in TERMS])
 
 
-def train(
-    state: TrainState,
-    config: FitConfig,
-    on_progress: Callable[[Progress], None],
-    on_checkpoint: Callable[[TrainState], None],
-    should_stop: Callable[[], bool],
-) -> None:
-    """Runs the remaining steps of a state, in place.
-
-    Args:
-        state: fresh or resumed.
-        config: resolved configuration.
-        on_progress: called every ``log_every`` steps and after the last.
-        on_checkpoint: called about every ``checkpoint_every_s`` seconds, between steps.
-        should_stop: asked at every reading; True ends the loop early, between two steps.
-
-    Raises:
-        TrainingError: at the first reading after a term became non-finite, naming the step and the term.
-        UnsupportedDerivative: if the backend cannot train this operator mode.
-    """
-    training = config.training
-    assert training.steps is not None
-    require_mode(config.operators.mode, state.field.backend.info)
-    began, before = time.monotonic(), state.seconds
-    saved = began
-    recent: list[Tensor] = []
-    while state.step < training.steps:
-        s = step_settings(state.step, state.field, config)
-        recent.append(train_step(state, s, config))
-        state.step += 1
-        if len(recent) < training.log_every and state.step < training.steps:
-            continue
-        values = torch.stack(recent).double().cpu()
-        _require_finite(values, state.step - len(recent))
-        recent.clear()
-        state.seconds = before + time.monotonic() - began
-        terms = dict(zip(TERMS, values.mean(0).tolist(), strict=True))
-        state.history.append({"step": state.step, **terms, **s._asdict()})
-        on_progress(Progress(state.step, training.steps, terms, s, state.seconds))
-        if time.monotonic() - saved > training.checkpoint_every_s:
-            on_checkpoint(state)
-            saved = time.monotonic()
-        if should_stop():
-            return
-
-
-def _require_finite(values: Tensor, first_step: int) -> None:
-    bad = (~torch.isfinite(values)).nonzero()
-    if len(bad):
-        row, column = bad[0].tolist()
-        raise TrainingError(
-            f"loss term '{TERMS[column]}' became {values[row, column].item()} at step {first_step + row}; "
-            f"try smaller learning rates (--set training.rate.grid=1e-3) or --set training.gradient_clip=10"
-        )
+def _clipped(grads: Sequence[Tensor], limit: float) -> list[Tensor]:
+    """The gradients scaled so that their joint norm is at most ``limit``."""
+    norm = torch.stack([g.norm() for g in grads]).norm()
+    factor = (limit / (norm + 1e-12)).clamp_max(1.0)
+    return [g * factor for g in grads]

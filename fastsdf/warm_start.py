@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from fastsdf.adam import Adam, ParameterGroup
 from fastsdf.field import HashGridSDF
 from fastsdf.sampling import BOX_PADDING
 
@@ -53,11 +54,9 @@ def warm_start(
         generator: draws the points; on the field's device.
     """
     lower, upper = box[0] - BOX_PADDING, box[1] + BOX_PADDING
-    optimizer = torch.optim.Adam(field.parameters(), lr=RATE)
+    optimizer = Adam([ParameterGroup(list(field.parameters()), RATE)], field.backend.adam_update)
     for _ in range(steps):
         unit = torch.rand((POINTS_PER_STEP, 3), generator=generator, device=lower.device, dtype=lower.dtype)
         x = lower + (upper - lower) * unit
         loss = (field(x, levels) - target(x)).abs().mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        optimizer.step(torch.autograd.grad(loss, optimizer.params))

@@ -10,6 +10,7 @@ import torch
 from encoding_cases import encode_and_gradient, grid_with, points, stencil_points, table_for
 from torch import Tensor
 
+from fastsdf.backends import registry
 from fastsdf.backends.base import BackendInfo
 from fastsdf.backends.numba_cpu import NumbaBackend
 from fastsdf.backends.registry import BACKEND_NAMES, load_backend, select_backend, why_not
@@ -97,7 +98,7 @@ def test_numba_has_no_derivative_in_the_points() -> None:
 
 
 def test_auto_takes_the_fastest_that_fits() -> None:
-    assert BACKEND_NAMES == ("triton", "numba", "torch")
+    assert BACKEND_NAMES == ("triton", "tcnn", "numba", "torch")
     assert select_backend("auto", "cpu", torch.float32, 1)[0].info.name == "numba"
     assert select_backend("auto", "cpu", torch.float64, 1)[0].info.name == "numba"
     assert select_backend("auto", "cuda", torch.float64, 1)[0].info.name == "torch"
@@ -145,7 +146,7 @@ def test_a_missing_package_asked_for_by_name_is_an_error_with_advice() -> None:
     ],
 )
 def test_a_backend_asked_for_by_name_must_fit(device_type: str, dtype: torch.dtype, order: int, problem: str) -> None:
-    assert why_not(load_backend("numba"), device_type, dtype, order) == problem
+    assert why_not(load_backend("numba").info, device_type, dtype, order) == problem
     with pytest.raises(BackendUnavailable, match=f"'numba' {problem}; use --backend auto or --backend torch"):
         select_backend("numba", device_type, dtype, order)
 
@@ -156,9 +157,11 @@ def test_no_backend_at_all_is_an_error_with_the_reasons() -> None:
 
 
 @pytest.mark.parametrize("name", BACKEND_NAMES)
-def test_a_backend_goes_by_its_name_and_states_facts(name: str) -> None:
+def test_a_backend_goes_by_its_name_and_states_facts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "triton":
         pytest.importorskip("triton")
+    if name == "tcnn":
+        monkeypatch.setattr(registry, "probe_tiny_cuda_nn", lambda: "")
     info = load_backend(name).info
     assert isinstance(info, BackendInfo)
     assert info.name == name

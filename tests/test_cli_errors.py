@@ -49,6 +49,7 @@ def test_too_few_points(tmp_path: Path) -> None:
         (("--preset", "no-such"), "known: smoke"),
         (("--device", "cuda:7"), "not available"),
         (("--backend", "triton", "--device", "cpu"), "--backend"),
+        (("--backend", "tcnn", "--device", "cpu"), "backend 'tcnn' runs on cuda, not on cpu"),
         (("--sensor", "1,2"), "three numbers"),
         (("--config", "no-such.yaml"), "no-such.yaml"),
         (("--voxel-size", "-1"), "voxel_size_m"),

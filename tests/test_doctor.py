@@ -19,7 +19,7 @@ def _table() -> dict[str, tuple[str, str]]:
 
 def test_every_backend_is_listed_with_what_it_can_do() -> None:
     table = _table()
-    assert {"backend triton", "backend numba", "backend torch"} <= set(table)
+    assert {"backend triton", "backend tcnn", "backend numba", "backend torch"} <= set(table)
     assert table["backend torch"][0] == table["backend numba"][0] == "usable"
     assert table["backend numba"][1] == "on cpu, float32 and float64, autograd derivatives up to order 1"
     assert table["backend torch"][1].endswith("cpu, float32 and float64, autograd derivatives up to order 3")
@@ -31,6 +31,13 @@ def test_triton_without_cuda_says_why_not() -> None:
     table = _table()
     assert table["backend triton"] == ("not usable", "runs on cuda, not on cpu")
     assert table["cuda"][0] == "not usable"
+
+
+@without_cuda
+def test_tiny_cuda_nn_without_cuda_says_why_not() -> None:
+    state, why = _table()["backend tcnn"]
+    assert state == "not usable"
+    assert "torch finds no CUDA device" in why and "docs/backends.md" in why
 
 
 @without_cuda

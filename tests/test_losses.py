@@ -155,7 +155,7 @@ def step_of_training() -> tuple[HashGridSDF, TrainBatch, StepSettings]:
         surface=x[:20], normals=x[:20], confidence=one[:20],
         near=x[20:30], near_distance=one[20:30], near_confidence=one[20:30], uniform=x[30:],
     )  # fmt: skip
-    return field, batch, StepSettings(0.5, 3.0, 0.05, 0.0, 1.0)
+    return field, batch, StepSettings(0.5, 3.0, 3, 1.0, 0.05, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("on_surface", [False, True])

@@ -11,10 +11,13 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from fastsdf import orientation
+from fastsdf import free_paths
+from fastsdf.cloud_thinning import thin
 from fastsdf.errors import InputError
+from fastsdf.free_paths import march
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
-from fastsdf.orientation import Occupancy, march, occupancy, orient, thin
+from fastsdf.occupancy import Occupancy, occupancy
+from fastsdf.orientation import orient
 from fastsdf.scan import PointCloud
 from fastsdf.sign_evidence import Evidence, orient_scan
 
@@ -55,7 +58,7 @@ def shell_with(solids: tuple[tuple[np.ndarray, np.ndarray], ...], count: int) ->
 def empty_room() -> tuple[np.ndarray, np.ndarray, LocalGeometry]:
     """A coarse scan of the bare room, for the tests of the choices around `orient`."""
     points, air = shell_with((), 4000)
-    return points, air, measure_local_geometry(points)
+    return points, air, measure_local_geometry(torch.from_numpy(points))
 
 
 def corner() -> np.ndarray:
@@ -68,11 +71,11 @@ def corner() -> np.ndarray:
 
 def test_random_signs_turn_into_the_air() -> None:
     points, air = shell_with(SOLIDS, 40_000)
-    geometry = measure_local_geometry(points)
-    found = orient(points, geometry.normals, geometry.spacing)
-    right = (found.sign[:, None] * geometry.normals * air).sum(1) > 0
+    geometry = measure_local_geometry(torch.from_numpy(points))
+    found = orient(torch.from_numpy(points), geometry.normals, geometry.spacing)
+    right = ((found.sign[:, None] * geometry.normals).numpy() * air).sum(1) > 0
     assert set(np.unique(found.sign)) == {-1.0, 1.0}
-    assert 0.3 < (found.sign > 0).mean() < 0.7  # the input's signs say nothing
+    assert 0.3 < (found.sign.numpy() > 0).mean() < 0.7  # the input's signs say nothing
     assert right.mean() > 0.97
     for low, high in SOLIDS:
         solid = ((points > low - 0.02) & (points < high + 0.02)).all(1)
@@ -84,7 +87,8 @@ def test_random_signs_turn_into_the_air() -> None:
 
 def test_the_sign_of_the_input_does_not_matter() -> None:
     points, _, geometry = empty_room()
-    flipped = np.random.default_rng(2).choice([-1.0, 1.0], (len(points), 1)) * geometry.normals
+    points = torch.from_numpy(points)
+    flipped = torch.from_numpy(np.random.default_rng(2).choice([-1.0, 1.0], (len(points), 1))) * geometry.normals
     one, other = orient(points, geometry.normals, geometry.spacing), orient(points, flipped, geometry.spacing)
     np.testing.assert_array_equal(one.sign[:, None] * geometry.normals, other.sign[:, None] * flipped)
     np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-9)
@@ -125,24 +129,24 @@ def test_a_mixed_batch_of_rays_keeps_its_order() -> None:
 def test_cones_hold_unit_vectors_around_their_axis() -> None:
     axes = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     axes = torch.cat([torch.nn.functional.normalize(axes, dim=1), torch.eye(3), -torch.eye(3)])
-    rays = orientation._around(axes, orientation._cone(axes.device))
-    assert rays.shape == (506, orientation.RAYS, 3)
+    rays = free_paths._around(axes, free_paths._cone(axes.device))
+    assert rays.shape == (506, free_paths.RAYS, 3)
     torch.testing.assert_close(rays.norm(dim=2), torch.ones(rays.shape[:2]), rtol=0, atol=1e-5)
     cosine = (rays * axes[:, None]).sum(2)
-    assert cosine.min() >= math.cos(orientation.CONE) - 1e-5
-    assert cosine.min(dim=1).values.max() < math.cos(0.9 * orientation.CONE)  # the cone is used to its rim
+    assert cosine.min() >= math.cos(free_paths.CONE) - 1e-5
+    assert cosine.min(dim=1).values.max() < math.cos(0.9 * free_paths.CONE)  # the cone is used to its rim
     assert ((rays.mean(1) - (rays.mean(1) * axes).sum(1, keepdim=True) * axes).norm(dim=1) < 0.1).all()  # no side
 
 
 def clearance_at(grid: Occupancy, point: np.ndarray) -> int:
-    return int(grid.clearance[tuple(np.floor((point - grid.origin) / grid.cell).astype(int))])
+    return int(grid.clearance[tuple(np.floor((point - grid.origin.numpy()) / grid.cell).astype(int))])
 
 
 def test_occupancy_drops_isolated_points() -> None:
     plane = np.stack(np.meshgrid(np.arange(0.05, 4, 0.1), np.arange(0.05, 4, 0.1), [0.05]), -1).reshape(-1, 3)
     plane[0] = 0.0  # the corner of the voxels
     alone, three = np.array([2.05, 2.05, 0.55]), np.array([1.05, 1.05, 0.55]) + 0.01 * np.eye(3)
-    grid = occupancy(np.concatenate([plane, alone[None], three]), 0.1)
+    grid = occupancy(torch.from_numpy(np.concatenate([plane, alone[None], three])), 0.1)
     assert clearance_at(grid, plane[0]) == clearance_at(grid, plane[-1]) == clearance_at(grid, three[0]) == 0
     assert clearance_at(grid, alone) == 5  # voxels to the plane
     assert clearance_at(grid, np.array([0.05, 3.05, 0.85])) == 8
@@ -160,14 +164,14 @@ def evidence(source: str, scene: str = "room", without: tuple[str, ...] = ()) ->
     """What the bare room says, as a scan with sensors and (wrong) normals, or without these."""
     points, air, geometry = empty_room()
     full = PointCloud(points, normals=-air, sensors=np.tile(SIZE / 2, (len(points), 1)))
-    return orient_scan(replace(full, **dict.fromkeys(without)), geometry, source, scene, "cpu")
+    return orient_scan(replace(full, **dict.fromkeys(without)), torch.from_numpy(points), geometry, source, scene)
 
 
 def test_sensors_see_the_front() -> None:
     found = evidence("sensors")
     points = empty_room()[0]
     view = SIZE / 2 - points
-    cosine = (view * found.normals).sum(1) / np.linalg.norm(view, axis=1)
+    cosine = (view * found.normals.numpy()).sum(1) / np.linalg.norm(view, axis=1)
     assert cosine.min() >= 0
     np.testing.assert_allclose(found.confidence, np.minimum(cosine / 0.1, 1.0), atol=1e-9)
     assert found.facts["sign_evidence"] == "sensor positions"
@@ -202,7 +206,7 @@ def test_the_best_evidence_comes_first(without: tuple[str, ...], scene: str, sou
 
 def test_free_paths_carry_their_confidence() -> None:
     found = evidence("paths")
-    right = (found.normals * empty_room()[1]).sum(1) > 0
+    right = (found.normals.numpy() * empty_room()[1]).sum(1) > 0
     assert right.mean() > 0.97
     assert np.median(found.confidence) > 0.3
     assert found.facts["doubtful_share"] < 0.1
@@ -217,9 +221,9 @@ def test_missing_evidence_asked_for_by_name_is_an_error(source: str) -> None:
 
 
 def test_a_partial_view_is_in_doubt() -> None:
-    points = corner()
+    points = torch.from_numpy(corner())
     geometry = measure_local_geometry(points)
-    found = orient_scan(PointCloud(points), geometry, "auto", "room", "cpu")
+    found = orient_scan(PointCloud(corner()), points, geometry, "auto", "room")
     assert found.facts["doubtful_share"] > 0.25
     assert found.facts["sign_evidence"].startswith("none (free paths")
     assert (found.confidence == 0).all()

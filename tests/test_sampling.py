@@ -14,6 +14,7 @@ from fastsdf.config import SamplingConfig
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.grid import GridSpec
 from fastsdf.near_targets import disc_distance, near_targets
+from fastsdf.nearest import point_index
 from fastsdf.sampling import BOX_PADDING, Sampler, SurfacePoints, TrainBatch
 from fastsdf.warm_start import ball_sdf, inverted_box_sdf, start_shape, warm_start
 
@@ -37,8 +38,10 @@ def scattered_square(count: int, spacing: float, height: float = 0.0, seed: int 
 def distances(
     samples: np.ndarray, points: np.ndarray, normals: np.ndarray, spacing: float = 0.02, confidence: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    n = len(points)
-    return disc_distance(samples, KDTree(points), normals, np.full(n, spacing), np.full(n, confidence))
+    places, points, normals = (torch.from_numpy(a) for a in (samples, points, normals))
+    same = torch.ones(len(points), dtype=torch.float64)
+    found, trust = disc_distance(places, point_index(points), normals, spacing * same, confidence * same)
+    return found.numpy(), trust.numpy()
 
 
 @pytest.mark.parametrize("confidence", [1.0, 0.25, 0.0])
@@ -81,15 +84,14 @@ def test_both_faces_of_a_thin_board_keep_their_sign() -> None:
 def test_near_targets_lie_around_the_points_drawn() -> None:
     points, count = scattered_square(2000, 0.02), 5000
     drawn = np.random.default_rng(4).integers(0, 2000, count)
-    spacing = np.full(2000, 0.02)
-    near = near_targets(
-        points, np.tile(UP, (2000, 1)), spacing, np.ones(2000), drawn, spread=0.75, rng=np.random.default_rng(5)
-    )
-    shift = near.points - points[drawn]
+    shifts = np.random.default_rng(5).standard_normal((count, 3))
+    arrays = (points, np.tile(UP, (2000, 1)), np.full(2000, 0.02), np.ones(2000), drawn, shifts)
+    near = near_targets(*(torch.from_numpy(a) for a in arrays), spread=0.75)
+    shift = near.points.numpy() - points[drawn]
     assert shift.std() == pytest.approx(0.75 * 0.02, rel=0.03)
     assert np.abs(shift.mean(0)).max() < 1e-3
     np.testing.assert_allclose(near.distance, near.points[:, 2], atol=1e-7)
-    assert [a.dtype for a in near] == [np.float32] * 3 and [len(a) for a in near] == [count] * 3
+    assert [a.dtype for a in near] == [torch.float32] * 3 and [len(a) for a in near] == [count] * 3
 
 
 def surface(count: int = 3000, dense: int = 0) -> SurfacePoints:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 
+from fastsdf import smoothing
 from fastsdf.config import FitConfig
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
-from fastsdf.smoothing import smooth_points
 
 NOISE = 0.003
 ROUNDS = FitConfig().prepare.smoothing_rounds
@@ -27,9 +28,23 @@ class Smoothed(NamedTuple):
 
 def smooth(points: np.ndarray, rounds: int = ROUNDS) -> Smoothed:
     """Measures and smooths as a fit does, with normals of arbitrary but locally equal sign."""
-    geometry = measure_local_geometry(points)
-    normals = geometry.normals * np.where(geometry.normals @ [0.1, 0.3, 1.0] < 0, -1.0, 1.0)[:, None]
-    return Smoothed(points, geometry, *smooth_points(points, normals, geometry.spacing, NOISE, rounds))
+    geometry = measure(points)
+    found = geometry.normals.numpy()
+    normals = found * np.where(found @ [0.1, 0.3, 1.0] < 0, -1.0, 1.0)[:, None]
+    return Smoothed(points, geometry, *smooth_points(points, normals, geometry, NOISE, rounds))
+
+
+def measure(points: np.ndarray) -> LocalGeometry:
+    return measure_local_geometry(torch.from_numpy(points))
+
+
+def smooth_points(
+    points: np.ndarray, normals: np.ndarray, geometry: LocalGeometry, noise: float, rounds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`fastsdf.smoothing.smooth_points` for arrays."""
+    tensors = torch.from_numpy(points), torch.from_numpy(normals), geometry.spacing, geometry.nearest
+    moved, turned = smoothing.smooth_points(*tensors, noise, rounds)
+    return moved.numpy(), turned.numpy()
 
 
 def square(count: int, size: float, rng: np.random.Generator) -> np.ndarray:
@@ -64,7 +79,7 @@ def tilt_degrees(normals: np.ndarray, true: np.ndarray) -> np.ndarray:
 def test_noise_on_a_plane_more_than_halves() -> None:
     noisy, geometry, points, normals = plane()
     assert rms(points[:, 2]) < 0.5 * rms(noisy[:, 2])
-    before, after = (np.median(tilt_degrees(n, np.eye(3)[2])) for n in (geometry.normals, normals))
+    before, after = (np.median(tilt_degrees(n, np.eye(3)[2])) for n in (geometry.normals.numpy(), normals))
     assert after < 0.6 * before
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-6)
 
@@ -75,7 +90,7 @@ def test_a_sphere_keeps_its_radius() -> None:
     assert radius.mean() == pytest.approx(0.5, abs=1e-3)
     assert rms(radius - radius.mean()) < 0.5 * NOISE
     out = noisy / np.linalg.norm(noisy, axis=1, keepdims=True)
-    assert np.median(tilt_degrees(normals, out)) < 0.6 * np.median(tilt_degrees(geometry.normals, out))
+    assert np.median(tilt_degrees(normals, out)) < 0.6 * np.median(tilt_degrees(geometry.normals.numpy(), out))
 
 
 @pytest.mark.parametrize("opposed", [False, True], ids=["same side", "facing apart"])
@@ -85,8 +100,7 @@ def test_parallel_sheets_stay_apart(opposed: bool) -> None:
     points = np.concatenate(sheets) + NOISE * rng.standard_normal((16_000, 3))
     normals = np.tile([0.0, 0.0, 1.0], (16_000, 1))
     normals[:8000] *= -1 if opposed else 1
-    spacing = measure_local_geometry(points).spacing
-    moved, _ = smooth_points(points, normals, spacing, NOISE, rounds=5)
+    moved, _ = smooth_points(points, normals, measure(points), NOISE, rounds=5)
     low, high = moved[:8000, 2], moved[8000:, 2]
     assert high.mean() - low.mean() == pytest.approx(0.03, abs=3e-4)
     assert low.std() < 0.6 * NOISE and high.std() < 0.6 * NOISE
@@ -109,16 +123,18 @@ def test_a_right_angle_keeps_its_edge() -> None:
 
 @pytest.mark.parametrize(("noise", "rounds"), [(NOISE, 0), (0.0, 3), (-1.0, 3)])
 def test_nothing_to_do_returns_the_input(noise: float, rounds: int) -> None:
-    cloud = plane()
-    points, normals = smooth_points(cloud.noisy, cloud.geometry.normals, cloud.geometry.spacing, noise, rounds)
-    assert points is cloud.noisy and normals is cloud.geometry.normals
+    geometry, noisy = plane().geometry, torch.from_numpy(plane().noisy)
+    points, normals = smoothing.smooth_points(
+        noisy, geometry.normals, geometry.spacing, geometry.nearest, noise, rounds
+    )
+    assert points is noisy and normals is geometry.normals
 
 
 @pytest.mark.parametrize("rounds", [1, 10])
 def test_points_move_by_three_sigmas_at_most(rounds: int) -> None:
     cloud = plane()
     rough = cloud.noisy + [[0.0, 0.0, 1.0]] * np.random.default_rng(4).normal(0, 4 * NOISE, (len(cloud.noisy), 1))
-    moved, _ = smooth_points(rough, np.tile([0.0, 0.0, 1.0], (len(rough), 1)), cloud.geometry.spacing, NOISE, rounds)
+    moved, _ = smooth_points(rough, np.tile([0.0, 0.0, 1.0], (len(rough), 1)), measure(rough), NOISE, rounds)
     shift = np.linalg.norm(moved - rough, axis=1)
     assert shift.max() <= 3 * NOISE + 1e-6
     assert shift.max() > 1.5 * NOISE
@@ -135,7 +151,7 @@ def test_points_without_support_stay() -> None:
 def test_noise_is_measured_within_fifteen_percent(noise: float) -> None:
     rng = np.random.default_rng(5)
     points = square(8000, 1.5, rng) + noise * rng.standard_normal((8000, 3))
-    assert measure_local_geometry(points).noise == pytest.approx(noise, rel=0.15)
+    assert measure(points).noise == pytest.approx(noise, rel=0.15)
 
 
 @pytest.mark.parametrize("shape", [plane, sphere])

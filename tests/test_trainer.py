@@ -15,7 +15,8 @@ from fastsdf.errors import TrainingError, UnsupportedDerivative
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder
 from fastsdf.scan import PointCloud
-from fastsdf.trainer import TERMS, Progress, TrainState, make_state, step_settings, train, train_step
+from fastsdf.trainer import TERMS, TrainState, make_state, step_settings, train_step
+from fastsdf.training_loop import Progress, train
 
 RADIUS_M = 0.5
 CENTER_M = np.array([3.0, -2.0, 1.0])

@@ -5,14 +5,21 @@ A backend is a set of pure functions over the canonical weights of `fastsdf.fiel
 `fastsdf.grid.GridSpec`), so a checkpoint trained on one backend loads on every other.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from fastsdf.adam import Moments
 from fastsdf.errors import UnsupportedDerivative
 from fastsdf.grid import GridSpec
+
+
+def any_grid(grid: GridSpec) -> str:
+    """No objection to a grid."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,16 @@ class BackendInfo:
         devices: torch device types it runs on.
         dtypes: floating-point types it computes in.
         max_autograd_order: highest derivative of its output that autograd can form (and still train).
+        note: what else one should know, for ``fastsdf doctor``.
+        why_not_grid: says why the backend cannot evaluate a grid; empty if it can.
     """
 
     name: str
     devices: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     max_autograd_order: int
+    note: str = ""
+    why_not_grid: Callable[[GridSpec], str] = any_grid
 
 
 class Backend(Protocol):
@@ -51,6 +62,60 @@ class Backend(Protocol):
 
         Returns:
             (n, num_levels * features_per_level) features, level by level.
+        """
+        ...
+
+    def adam_update(
+        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+    ) -> None:
+        """See `fastsdf.adam.AdamUpdate`."""
+        ...
+
+
+class FieldWeights(NamedTuple):
+    """All weights of a field and what they mean.
+
+    Attributes:
+        grid: layout of the table.
+        reach: half the edge of the grid's cube, which is centred at the origin of the frame of the points.
+        table: (grid.num_entries, features_per_level).
+        layers: weight (out, in) and bias (out,) of each layer of the network on [xyz, features], input to output.
+        softplus_beta: sharpness of the softplus between the layers; 0: relu.
+    """
+
+    grid: GridSpec
+    reach: float
+    table: Tensor
+    layers: Sequence[tuple[Tensor, Tensor]]
+    softplus_beta: float
+
+
+class FusedLevels(NamedTuple):
+    """The first ``count`` levels, of which the last is scaled by ``fade`` (a tensor of one element)."""
+
+    count: int
+    fade: Tensor
+
+
+@runtime_checkable
+class FusedBackend(Backend, Protocol):
+    """A backend that evaluates the whole field and its central differences at once."""
+
+    def evaluate(
+        self, weights: FieldWeights, x: Tensor, others: Tensor, step: Tensor, levels: FusedLevels
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The field with its differences at some points, and its values alone at others.
+
+        Args:
+            weights: the field.
+            x: (n, 3) points, n may be 0.
+            others: (m, 3) points, m may be 0.
+            step: tap distance h of the central differences (`fastsdf.operators`), a tensor of one element.
+            levels: grid levels to use.
+
+        Returns:
+            u (n,), grad u (n, 3) and lap u (n,) at ``x``, and u (m,) at ``others``; differentiable once with respect
+            to the weights.
         """
         ...
 

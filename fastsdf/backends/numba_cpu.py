@@ -14,6 +14,7 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
+from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments
 from fastsdf.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.grid import HASH_PRIMES, GridSpec
 
@@ -35,6 +36,14 @@ class NumbaBackend:
         """
         refuse_point_gradient(x, self.info)
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
+
+    def adam_update(
+        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+    ) -> None:
+        """See `fastsdf.adam.AdamUpdate`."""
+        steps = float(count)
+        arrays = (a.detach().reshape(-1).numpy() for a in (param, grad.contiguous(), *moments))
+        _adam(*arrays, rate * float(factor) / (1 - MEAN_DECAY**steps), 1 / (1 - SQUARE_DECAY**steps))
 
 
 class _Encode(torch.autograd.Function):
@@ -178,3 +187,12 @@ def _encode_backward(
                 s[5] += c * rx
                 s[6] += d * qx
                 s[7] += d * rx
+
+
+@njit(parallel=True)
+def _adam(param: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float, whole: float) -> None:
+    """Adam over flat arrays in one pass; ``whole`` undoes the bias of the mean square."""
+    for i in prange(len(param)):
+        mean[i] += (1 - MEAN_DECAY) * (grad[i] - mean[i])
+        square[i] = SQUARE_DECAY * square[i] + (1 - SQUARE_DECAY) * grad[i] * grad[i]
+        param[i] -= rate * mean[i] / (np.sqrt(square[i] * whole) + FLOOR)

@@ -2,14 +2,18 @@
 """Which backends exist, which of them run here, and which one ``auto`` takes."""
 
 import importlib
+from typing import Any
 
 import torch
 
-from fastsdf.backends.base import Backend
+from fastsdf.backends.base import Backend, BackendInfo
+from fastsdf.backends.probe import probe_tiny_cuda_nn
 from fastsdf.errors import BackendUnavailable
+from fastsdf.grid import GridSpec
 
 _CLASSES = {
     "triton": ("fastsdf.backends.triton_gpu", "TritonBackend"),
+    "tcnn": ("fastsdf.backends.tiny_cuda_nn", "TinyCudaNNBackend"),
     "numba": ("fastsdf.backends.numba_cpu", "NumbaBackend"),
     "torch": ("fastsdf.backends.torch_reference", "TorchBackend"),
 }
@@ -17,21 +21,24 @@ BACKEND_NAMES = tuple(_CLASSES)
 
 
 def load_backend(name: str) -> Backend:
-    """The backend of that name.
+    """The backend of that name; tiny-cuda-nn is tried in a child process first.
 
     Raises:
-        BackendUnavailable: if its package is missing or does not load.
+        BackendUnavailable: if its package is missing, does not load, or fails the trial.
     """
-    module, attribute = _CLASSES[name]
-    try:
-        return getattr(importlib.import_module(module), attribute)()
-    except (ImportError, OSError, RuntimeError) as error:
+    backend_class = _load_class(name)
+    problem = probe_tiny_cuda_nn() if name == "tcnn" else ""
+    if problem:
         raise BackendUnavailable(
-            f"backend '{name}' cannot be loaded ({error}); install its package, or use --backend torch"
-        ) from error
+            f"backend '{name}' cannot be loaded ({problem}); docs/backends.md says how to install it, "
+            "or use --backend torch"
+        )
+    return backend_class()
 
 
-def select_backend(name: str, device_type: str, dtype: torch.dtype, derivative_order: int) -> tuple[Backend, str]:
+def select_backend(
+    name: str, device_type: str, dtype: torch.dtype, derivative_order: int, grid: GridSpec | None = None
+) -> tuple[Backend, str]:
     """The backend asked for by name, or for ``auto`` the fastest that fits the rest.
 
     Args:
@@ -40,6 +47,7 @@ def select_backend(name: str, device_type: str, dtype: torch.dtype, derivative_o
         dtype: float type to compute in.
         derivative_order: highest autograd derivative of the field that training takes, see
             `fastsdf.operators.derivative_order`.
+        grid: the grid to evaluate, once it is known.
 
     Returns:
         The backend and the reason for the choice, for the report.
@@ -47,36 +55,52 @@ def select_backend(name: str, device_type: str, dtype: torch.dtype, derivative_o
     Raises:
         BackendUnavailable: if a backend asked for by name cannot run; ``auto`` falls back instead.
     """
+    needs = (device_type, dtype, derivative_order, grid)
     if name != "auto":
-        backend = load_backend(name)
-        problem = why_not(backend, device_type, dtype, derivative_order)
-        if problem:
-            raise BackendUnavailable(f"backend '{name}' {problem}; use --backend auto or --backend torch")
-        return backend, "asked for"
+        return _take(name, *needs), "asked for"
     passed_over = []
     for candidate in BACKEND_NAMES:
         try:
-            backend = load_backend(candidate)
+            backend = _take(candidate, *needs)
         except BackendUnavailable as error:
             passed_over.append(str(error).partition(";")[0])
-            continue
-        problem = why_not(backend, device_type, dtype, derivative_order)
-        if not problem:
+        else:
             return backend, "; ".join([f"fastest usable on {device_type}", *passed_over])
-        passed_over.append(f"backend '{candidate}' {problem}")
     raise BackendUnavailable(f"no backend runs on {device_type} in {_short(dtype)}: {'; '.join(passed_over)}")
 
 
-def why_not(backend: Backend, device_type: str, dtype: torch.dtype, derivative_order: int) -> str:
-    """Why a loaded backend does not do for these arguments of `select_backend`; empty if it does."""
-    info = backend.info
+def why_not(
+    info: BackendInfo, device_type: str, dtype: torch.dtype, derivative_order: int, grid: GridSpec | None = None
+) -> str:
+    """Why a backend does not do for these arguments of `select_backend`; empty if it does."""
     if device_type not in info.devices:
         return f"runs on {' and '.join(info.devices)}, not on {device_type}"
     if dtype not in info.dtypes:
         return f"computes in {' and '.join(map(_short, info.dtypes))}, not in {_short(dtype)}"
     if info.max_autograd_order < derivative_order:
         return f"has autograd derivatives up to order {info.max_autograd_order}, not {derivative_order}"
-    return ""
+    return "" if grid is None else info.why_not_grid(grid)
+
+
+def _take(
+    name: str, device_type: str, dtype: torch.dtype, derivative_order: int, grid: GridSpec | None = None
+) -> Backend:
+    """The backend of that name if it fits; what it declares is checked before it is tried."""
+    problem = why_not(_load_class(name).info, device_type, dtype, derivative_order, grid)
+    if problem:
+        raise BackendUnavailable(f"backend '{name}' {problem}; use --backend auto or --backend torch")
+    return load_backend(name)
+
+
+def _load_class(name: str) -> Any:
+    """The backend's class; its ``info`` can be read before it is tried."""
+    module, attribute = _CLASSES[name]
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise BackendUnavailable(
+            f"backend '{name}' cannot be loaded ({error}); install its package, or use --backend torch"
+        ) from error
 
 
 def _short(dtype: torch.dtype) -> str:

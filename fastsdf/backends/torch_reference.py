@@ -4,6 +4,7 @@
 import torch
 from torch import Tensor
 
+from fastsdf.adam import Moments, adam_update
 from fastsdf.backends.base import BackendInfo
 from fastsdf.grid import HASH_PRIMES, GridSpec
 
@@ -17,6 +18,12 @@ class TorchBackend:
         """See `fastsdf.backends.base.Backend.encode`."""
         levels = [_encode_level(x, table, grid, level) for level in range(num_levels)]
         return torch.cat(levels, dim=-1)
+
+    def adam_update(
+        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+    ) -> None:
+        """See `fastsdf.adam.AdamUpdate`."""
+        adam_update(param, grad, moments, count, factor, rate)
 
 
 def _encode_level(x: Tensor, table: Tensor, grid: GridSpec, level: int) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from fastsdf.cloud_thinning import first_per_cube
+from fastsdf.cloud_thinning import even_subset
 from fastsdf.meshing.attributes import scan_colors, with_support
 from fastsdf.meshing.clean import sum_at_corners
 from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, dot, in_chunks
@@ -85,7 +85,7 @@ def bridges_gap(vertices: Tensor, normals: Tensor, discs: Discs, gap_spacings: f
     bridged = torch.zeros(len(vertices), dtype=torch.bool, device=vertices.device)
     if gap_spacings <= 0 or len(vertices) == 0:
         return bridged
-    even = discs.take(first_per_cube(discs.index.points, GAP_THINNING * discs.spacing))
+    even = discs.take(even_subset(discs.index.points, GAP_THINNING * discs.spacing))
     for part, near in in_chunks(vertices, normals, even, GAP_NEIGHBOURS):
         on = (near.gap <= gap_spacings * discs.spacing) & (near.across <= even.thickness[near.index])
         on &= near.cosine >= MIN_COSINE

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""Seconds of every stage from a scan in memory to the first training step, as CSV rows.
+
+    python benchmarks/prepare.py --scan room.ply --scan apartment.npz --device cuda --check
+
+Scans are files that fastsdf reads, thinned or repeated with jitter to a number of points with ``--points``; without
+one, boxes of noisy points stand in for a room (600,000 points) and an apartment (3,000,000). Each scan is run
+``--repeats`` times; the first run compiles kernels. ``--check`` also compares the stages with those of the CPU.
+"""
+
+import csv
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from scipy.spatial import KDTree
+
+from fastsdf.config import FitConfig
+from fastsdf.config_io import load_config
+from fastsdf.free_paths import path_difference
+from fastsdf.io import read_point_cloud
+from fastsdf.local_geometry import measure_local_geometry
+from fastsdf.nearest import point_index
+from fastsdf.normalize import fit_transform
+from fastsdf.occupancy import occupancy
+from fastsdf.orientation import grid_cell, orient, surfels
+from fastsdf.pipeline import prepare_scan
+from fastsdf.runtime import synchronize
+from fastsdf.sampling import Sampler
+from fastsdf.scan import PointCloud
+from fastsdf.settings import resolve_settings
+from fastsdf.smoothing import smooth_points
+
+SUBSET = 20_000
+
+
+class Stages:
+    """Runs functions on a device and writes a row of (scan, points, run, stage, seconds) for each."""
+
+    def __init__(self, scan: str, points: int, device: str):
+        self._row, self._device, self.run = (scan, points), device, 0
+        self._out = csv.writer(sys.stdout)
+
+    def __call__(self, stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function returns."""
+        synchronize(self._device)
+        start = time.perf_counter()
+        value = function(*arguments)
+        synchronize(self._device)
+        self._out.writerow((*self._row, self.run, stage, f"{time.perf_counter() - start:.4f}"))
+        sys.stdout.flush()
+        return value
+
+
+def box_scan(count: int, size: tuple[float, float, float], seed: int = 0) -> PointCloud:
+    """Points (count) on the sides of a box with 3 mm of noise, and one in 200 anywhere in it."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, size, (count, 3))
+    area = np.prod(size) / np.asarray(size)
+    axis = rng.choice(3, count, p=area / area.sum())
+    on = np.flatnonzero(rng.random(count) > 0.005)
+    points[on, axis[on]] = rng.integers(0, 2, len(on)) * np.asarray(size)[axis[on]] + rng.normal(0, 0.003, len(on))
+    return PointCloud(points)
+
+
+def resized(cloud: PointCloud, count: int) -> PointCloud:
+    """A scan of that many points: some of them, or all repeated with 2 mm of jitter."""
+    rng = np.random.default_rng(0)
+    if count <= len(cloud):
+        return PointCloud(cloud.points[np.sort(rng.choice(len(cloud), count, replace=False))])
+    again = cloud.points[rng.integers(0, len(cloud), count - len(cloud))]
+    return PointCloud(np.concatenate([cloud.points, again + 0.002 * rng.standard_normal(again.shape)]))
+
+
+def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages) -> None:
+    """Times the whole, then the parts by themselves."""
+    prepared = timed("prepare_scan", prepare_scan, cloud, config)
+    resolved = resolve_settings(
+        config,
+        spacing_m=prepared.facts["spacing_m"],
+        area_m2=prepared.facts["area_m2"],
+        half_extent_m=prepared.transform.half_extent_m,
+        device=device,
+        oriented=True,
+    )
+    timed("sampler with near pool", Sampler, prepared.surface, resolved.sampling, device, torch.float32, 1)
+    points = timed("- points to the device", lambda: torch.tensor(cloud.points, device=device))
+    transform = timed("- scene box", fit_transform, points)
+    inside = timed("- points in the box", transform.contains, points)
+    timed("- select", cloud.select, inside)
+    points = points[torch.as_tensor(inside, device=device)]
+    index = timed("- neighbours: build", point_index, points)
+    timed("- neighbours: 17 of every point", index.query, points, 17)
+    geometry = timed("- local geometry (with neighbours)", measure_local_geometry, points)
+    cell = timed("- orientation: cell", grid_cell, points, geometry.spacing)
+    grid = timed("- orientation: voxels", occupancy, points, cell)
+    p, n = timed("- orientation: surfels", surfels, points, cell)
+    timed("- orientation: rays", path_difference, grid, p, n)
+    oriented = timed("- orientation (all)", orient, points, geometry.normals, geometry.spacing)
+    normals = oriented.sign[:, None] * geometry.normals
+    arguments = (points, normals, geometry.spacing, geometry.nearest, geometry.noise, config.prepare.smoothing_rounds)
+    timed("- smoothing", smooth_points, *arguments)
+
+
+def check(cloud: PointCloud, config: FitConfig, device: str) -> None:
+    """Prints how the results of the device differ from those of the CPU."""
+    inside = fit_transform(cloud.points).contains(cloud.points)
+    points = cloud.points[inside]
+    here, there = torch.from_numpy(points), torch.tensor(points, device=device)
+    rows = np.random.default_rng(0).choice(len(points), min(SUBSET, len(points)), replace=False)
+    around = points[rows] + 0.01 * np.random.default_rng(1).standard_normal((len(rows), 3))
+    index, tree = point_index(there), KDTree(points)
+    for name, queries in (("own points", points[rows]), ("places around", around)):
+        distance, nearest = (t.cpu().numpy() for t in index.query(torch.tensor(queries, device=device), 17))
+        expected, same = tree.query(queries, 17)
+        worst, equal = np.abs(distance - expected).max(), (nearest == same).mean()
+        typer.echo(
+            f"neighbours of {name}: distances differ by {worst:.2e} m at most, {equal:.6f} of the indices are equal"
+        )
+    one, other = measure_local_geometry(here), measure_local_geometry(there)
+    cosine = (one.normals * other.normals.cpu()).sum(1).abs()
+    typer.echo(
+        f"normals: least |cosine| {cosine.min():.6f}, {(cosine > 1 - 1e-9).double().mean():.6f} within 1e-9 of 1"
+    )
+    typer.echo(f"spacing: {(other.spacing.cpu() / one.spacing - 1).abs().max():.2e} at most, relative")
+    signs = [orient(p, one.normals.to(p.device), one.spacing.to(p.device)) for p in (here, there)]
+    equal = (signs[0].sign == signs[1].sign.cpu()).double().mean()
+    apart = (signs[0].confidence - signs[1].confidence.cpu()).abs()
+    typer.echo(f"orientation: {equal:.6f} of the signs are equal, confidence differs by {apart.mean():.2e} in the mean")
+    normals = signs[0].sign[:, None] * one.normals
+    arguments = (one.spacing, one.nearest, one.noise, config.prepare.smoothing_rounds)
+    moved = smooth_points(here, normals, *arguments)[0]
+    moved_there = smooth_points(
+        there, normals.to(device), arguments[0].to(device), arguments[1].to(device), *arguments[2:]
+    )
+    typer.echo(f"smoothing: points differ by {(moved - moved_there[0].cpu()).norm(dim=1).max():.2e} m at most")
+
+
+def main(
+    scan: Annotated[list[Path] | None, typer.Option(help="a scan to read; may be given several times")] = None,
+    points: Annotated[int | None, typer.Option(help="bring each scan to this many points")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cuda" if torch.cuda.is_available() else "cpu",
+    repeats: Annotated[int, typer.Option(help="runs of each scan")] = 3,
+    compare: Annotated[bool, typer.Option("--check", help="compare with the CPU")] = False,
+) -> None:
+    """See the top of the file."""
+    scans = {path.name: read_point_cloud(path) for path in scan or ()}
+    scans = scans or {
+        "room": box_scan(600_000, (6.0, 5.0, 3.0)),
+        "apartment": box_scan(3_000_000, (14.0, 10.0, 2.7)),
+    }
+    config = load_config(None, (), ["prepare.orientation=paths"], device=device)
+    torch.ones(8, device=device).sqrt()
+    typer.echo("scan,points,run,stage,seconds")
+    for name, cloud in scans.items():
+        chosen = resized(cloud, points) if points else cloud
+        timed = Stages(name, len(chosen), device)
+        for run in range(repeats):
+            timed.run = run
+            run_stages(chosen, config, device, timed)
+        if compare:
+            check(chosen, config, device)
+
+
+if __name__ == "__main__":
+    typer.run(main)

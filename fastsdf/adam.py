@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Adam whose whole state lives on the device, so that a step needs nothing from the host (Kingma & Ba 2015, alg. 1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+MEAN_DECAY = 0.9
+SQUARE_DECAY = 0.99
+FLOOR = 1e-15
+
+
+class Moments(NamedTuple):
+    """Running means of a parameter's gradient and of its square, with the parameter's shape."""
+
+    mean: Tensor
+    square: Tensor
+
+
+class AdamUpdate(Protocol):
+    """One Adam step of one parameter, in place.
+
+    Args:
+        param, grad: the contiguous parameter and its gradient.
+        moments: changed too.
+        count: steps taken with this one, a tensor of one element.
+        factor: what the rate is multiplied by, a tensor of one element.
+        rate: learning rate.
+    """
+
+    def __call__(
+        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+    ) -> None: ...
+
+
+def adam_update(param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float) -> None:
+    """See `AdamUpdate`; the reference in torch."""
+    moments.mean.lerp_(grad, 1 - MEAN_DECAY)
+    moments.square.mul_(SQUARE_DECAY).addcmul_(grad, grad, value=1 - SQUARE_DECAY)
+    size = (moments.square / (1 - SQUARE_DECAY**count)).sqrt_().add_(FLOOR)
+    param.sub_(moments.mean / size * (rate * factor / (1 - MEAN_DECAY**count)))
+
+
+@dataclass
+class ParameterGroup:
+    """Parameters that share a learning rate."""
+
+    params: list[Tensor]
+    rate: float
+
+
+class Adam:
+    """Adam over groups of parameters.
+
+    Args:
+        groups: parameters and rates.
+        update: computes one parameter's step.
+    """
+
+    def __init__(self, groups: Sequence[ParameterGroup], update: AdamUpdate = adam_update):
+        self.groups = list(groups)
+        self._update = update
+        self.moments = [Moments(torch.zeros_like(p), torch.zeros_like(p)) for p in self.params]
+        self.count = torch.zeros((), dtype=self.params[0].dtype, device=self.params[0].device)
+
+    @property
+    def params(self) -> list[Tensor]:
+        """All parameters, group by group."""
+        return [p for group in self.groups for p in group.params]
+
+    @torch.no_grad()
+    def step(self, grads: Sequence[Tensor], factor: float | Tensor = 1.0) -> None:
+        """Moves all parameters.
+
+        Args:
+            grads: their gradients, in the order of ``params``.
+            factor: what the groups' rates are multiplied by; a tensor of one element on the device, or a number.
+        """
+        self.count += 1
+        factor = factor if isinstance(factor, Tensor) else torch.full_like(self.count, factor)
+        rates = [group.rate for group in self.groups for _ in group.params]
+        for param, grad, moments, rate in zip(self.params, grads, self.moments, rates, strict=True):
+            self._update(param, grad, moments, self.count, factor, rate)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Moments and step count, for a checkpoint."""
+        return {"count": self.count, "moments": [tuple(m) for m in self.moments]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over a `state_dict` of an optimiser over parameters of the same shapes."""
+        self.count.copy_(state["count"])
+        for own, saved in zip(self.moments, state["moments"], strict=True):
+            own.mean.copy_(saved[0])
+            own.square.copy_(saved[1])

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Training steps replayed as CUDA graphs: no launch of a kernel waits for Python.
+
+The scheduled values of all steps lie in a table on the device, of which every replay reads the next row. There is one
+graph for each number of active levels, so that locked levels cost nothing.
+"""
+
+import torch
+from torch import Tensor
+
+from fastsdf.config import FitConfig
+from fastsdf.trainer import StepSettings, TrainState, step_settings, train_step
+
+
+def can_capture(state: TrainState, config: FitConfig) -> bool:
+    """Whether the steps of a state can be captured: on a CUDA device, with a backend that fuses the operator."""
+    return state.field.table.is_cuda and state.field.fuses(config.operators.mode)
+
+
+class CapturedSteps:
+    """Takes training steps in order, by graphs that are captured on the way.
+
+    Args:
+        state: fresh or resumed, on a CUDA device.
+        config: resolved configuration.
+    """
+
+    def __init__(self, state: TrainState, config: FitConfig):
+        assert config.training.steps is not None
+        self._state, self._config = state, config
+        self._settings = [step_settings(i, state.field, config) for i in range(config.training.steps)]
+        rows = [(s.fade, s.step_size, s.viscosity, s.rate_factor) for s in self._settings]
+        device = state.field.table.device
+        self._table = torch.tensor(rows, dtype=state.field.table.dtype, device=device)
+        self._position = torch.tensor([state.step], device=device)
+        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        self._tried: set[int] = set()
+
+    def __call__(self, step: int) -> Tensor:
+        """The terms of the step, which must be the one after the last."""
+        count = self._settings[step].level_count
+        if count not in self._tried:  # compiles and loads what the graph will hold
+            self._tried.add(count)
+            return self._step(count)
+        if count not in self._graphs:
+            self._graphs[count] = self._capture(count)
+        graph, terms = self._graphs[count]
+        graph.replay()
+        return terms.clone()
+
+    def _step(self, count: int) -> Tensor:
+        """One step with the values of the table's next row."""
+        fade, step_size, viscosity, rate_factor = self._table.index_select(0, self._position)[0].unbind()
+        self._position += 1
+        scheduled = StepSettings(float("nan"), float(count), count, fade, step_size, viscosity, rate_factor)
+        return train_step(self._state, scheduled, self._config)
+
+    def _capture(self, count: int) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self._state.sampler.generator)
+        pool = next(iter(self._graphs.values()))[0].pool() if self._graphs else None
+        with torch.cuda.graph(graph, pool=pool):
+            terms = self._step(count)
+        return graph, terms

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Smallest eigenvalue and eigenvector of many symmetric 3x3 matrices by Jacobi rotations, on any device."""
+
+import torch
+from torch import Tensor
+
+SWEEPS = 5
+PAIRS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
+
+
+def smallest_eigenpair(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest eigenvalue (n,) and a unit eigenvector (n, 3) of it, of arbitrary sign.
+
+    Rotations lose nothing where eigenvalues coincide or vanish: the error is about the rounding of the largest one.
+
+    Args:
+        matrices: (n, 3, 3) symmetric, finite; only the upper triangle is read.
+    """
+    scale = matrices.abs().amax((1, 2)).clamp_min(torch.finfo(matrices.dtype).tiny)
+    diagonal = [matrices[:, i, i] / scale for i in range(3)]
+    off = {(i, j): matrices[:, i, j] / scale for i, j, _ in PAIRS}
+    columns = [torch.zeros(3, len(matrices), dtype=matrices.dtype, device=matrices.device) for _ in range(3)]
+    for axis, column in enumerate(columns):
+        column[axis] = 1.0
+    for _ in range(SWEEPS):
+        for p, q, r in PAIRS:
+            tangent, cosine, sine = _rotation(diagonal[p], diagonal[q], off[p, q])
+            shift = tangent * off[p, q]
+            diagonal[p], diagonal[q] = diagonal[p] - shift, diagonal[q] + shift
+            off[p, q] = torch.zeros_like(shift)
+            one, other = (min(p, r), max(p, r)), (min(q, r), max(q, r))
+            off[one], off[other] = _turn(off[one], off[other], cosine, sine)
+            columns[p], columns[q] = _turn(columns[p], columns[q], cosine, sine)
+    value, which = torch.stack(diagonal).min(0)
+    vector = torch.where(which == 0, columns[0], torch.where(which == 1, columns[1], columns[2]))
+    return value * scale, torch.nn.functional.normalize(vector, dim=0).T.contiguous()
+
+
+def _rotation(one: Tensor, other: Tensor, off: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Tangent, cosine, sine (n,) of the smaller angle that turns [[one, off], [off, other]] into a diagonal matrix."""
+    half = (other - one) / 2
+    reach = half.abs() + (half.square() + off.square()).sqrt()
+    tangent = off * torch.where(half < 0, -1.0, 1.0) / reach.clamp_min(torch.finfo(off.dtype).tiny)
+    cosine = (tangent.square() + 1).rsqrt()
+    return tangent, cosine, tangent * cosine
+
+
+def _turn(one: Tensor, other: Tensor, cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor]:
+    return cosine * one - sine * other, sine * one + cosine * other

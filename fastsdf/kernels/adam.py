@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""One Adam step of a parameter in one pass: each value is read and written once."""
+
+import math
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments
+
+BLOCK = 1024
+_MEAN, _SQUARE, _FLOOR = tl.constexpr(MEAN_DECAY), tl.constexpr(SQUARE_DECAY), tl.constexpr(FLOOR)
+_LOG2_MEAN, _LOG2_SQUARE = tl.constexpr(math.log2(MEAN_DECAY)), tl.constexpr(math.log2(SQUARE_DECAY))
+
+
+def adam_update(param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float) -> None:
+    """See `fastsdf.adam.AdamUpdate`."""
+    if param.numel():
+        launch = (triton.cdiv(param.numel(), BLOCK),)
+        _update[launch](param, grad.contiguous(), *moments, count, factor, rate, param.numel(), BLOCK)
+
+
+@triton.jit
+def _update(param_ptr, grad_ptr, mean_ptr, square_ptr, count_ptr, factor_ptr, rate, n, BLOCK: tl.constexpr):
+    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    mask = index < n
+    count = tl.load(count_ptr)
+    rate = rate * tl.load(factor_ptr) / (1 - tl.exp2(count * _LOG2_MEAN))
+    whole = 1 / (1 - tl.exp2(count * _LOG2_SQUARE))
+    grad = tl.load(grad_ptr + index, mask=mask, other=0.0)
+    mean = tl.load(mean_ptr + index, mask=mask, other=0.0) * _MEAN + grad * (1 - _MEAN)
+    square = tl.load(square_ptr + index, mask=mask, other=0.0) * _SQUARE + grad * grad * (1 - _SQUARE)
+    param = tl.load(param_ptr + index, mask=mask, other=0.0)
+    tl.store(param_ptr + index, param - rate * mean / (tl.sqrt(square * whole) + _FLOOR), mask=mask)
+    tl.store(mean_ptr + index, mean, mask=mask)
+    tl.store(square_ptr + index, square, mask=mask)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""Features of a hash grid at points, and their gradient to the table: one program per block of points and level.
+
+Features are stored feature by feature, (levels * features, n), so that neighbouring points are neighbours in memory.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from fastsdf.kernels.levels import LevelTable, faded, locate, read_level, row, strides
+from fastsdf.kernels.tiles import gradient_scale
+
+BLOCK = 128
+
+
+def encode_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, count: int) -> Tensor:
+    """Features (count * features, n) of the first ``count`` levels at points (n, 3), the last one times ``fade``."""
+    out = torch.empty((count * table.shape[1], len(x)), dtype=table.dtype, device=x.device)
+    for first, number, dense in groups(levels, count, len(x)):
+        launch = (triton.cdiv(len(x), BLOCK), number)
+        _forward[launch](
+            x, table, levels.frame, levels.layout, fade, out, len(x), first, count, table.shape[1], dense, BLOCK
+        )
+    return out
+
+
+def encode_backward(
+    x: Tensor, grad: Tensor, largest: Tensor, table_grad: Tensor, levels: LevelTable, fade: Tensor
+) -> None:
+    """Adds the gradient of `encode_forward`'s output, (count * features, n), to that of the table, in place.
+
+    ``largest`` tells the scale of ``grad``, see `fastsdf.kernels.network.network_backward`.
+    """
+    features = table_grad.shape[1]
+    count = len(grad) // features
+    for first, number, dense in groups(levels, count, len(x)):
+        launch = (triton.cdiv(len(x), BLOCK), number)
+        _backward[launch](
+            x,
+            grad,
+            largest,
+            levels.frame,
+            levels.layout,
+            fade,
+            table_grad,
+            len(x),
+            first,
+            count,
+            features,
+            dense,
+            BLOCK,
+        )
+
+
+def groups(levels: LevelTable, count: int, points: int) -> list[tuple[int, int, bool]]:
+    """(first level, number of levels, dense?) of the launches that cover the first ``count`` levels."""
+    dense = min(levels.num_dense, count)
+    both = [(0, dense, True), (dense, count - dense, False)]
+    return [g for g in both if g[1] and points]
+
+
+@triton.jit
+def interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
+    """Trilinear interpolation (BLOCK, F) at positions rx, ry, rz in the cells i, j, k."""
+    step_y, step_z = strides(resolution, DENSE)
+    y, z = j * step_y, k * step_z
+    feature = tl.arange(0, F)
+    total = tl.zeros((i.shape[0], F), tl.float32)
+    for corner in tl.static_range(8):
+        a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
+        weight = (rx if a else 1 - rx) * (ry if b else 1 - ry) * (rz if c else 1 - rz)
+        place = row(i + a, y + b * step_y, z + c * step_z, size, offset, DENSE)
+        total += weight[:, None] * tl.load(
+            table_ptr + place[:, None] * F + feature[None, :], mask=mask[:, None], other=0.0
+        )
+    return total
+
+
+@triton.jit
+def spread(grad_ptr, i, j, k, rx, ry, rz, value, resolution, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
+    """Adds the gradient ``value`` (BLOCK, F) of `interpolate`'s result to the entries of the cell's corners."""
+    step_y, step_z = strides(resolution, DENSE)
+    y, z = j * step_y, k * step_z
+    feature = tl.arange(0, F)
+    for corner in tl.static_range(8):
+        a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
+        weight = (rx if a else 1 - rx) * (ry if b else 1 - ry) * (rz if c else 1 - rz)
+        place = row(i + a, y + b * step_y, z + c * step_z, size, offset, DENSE)
+        tl.atomic_add(
+            grad_ptr + place[:, None] * F + feature[None, :], weight[:, None] * value, mask=mask[:, None], sem="relaxed"
+        )
+
+
+@triton.jit
+def _forward(
+    x_ptr,
+    table_ptr,
+    frame_ptr,
+    layout_ptr,
+    fade_ptr,
+    out_ptr,
+    n,
+    first,
+    count,
+    F: tl.constexpr,
+    DENSE: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    level = tl.program_id(1) + first
+    points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = points < n
+    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
+    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
+    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
+    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
+    value = interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
+    value *= faded(fade_ptr, level, count)
+    feature = level * F + tl.arange(0, F)
+    tl.store(out_ptr + feature[None, :].to(tl.int64) * n + points[:, None], value, mask=mask[:, None])
+
+
+@triton.jit
+def _backward(
+    x_ptr,
+    grad_ptr,
+    largest_ptr,
+    frame_ptr,
+    layout_ptr,
+    fade_ptr,
+    out_ptr,
+    n,
+    first,
+    count,
+    F: tl.constexpr,
+    DENSE: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    level = tl.program_id(1) + first
+    points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = points < n
+    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
+    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
+    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
+    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
+    feature = level * F + tl.arange(0, F)
+    grad = tl.load(grad_ptr + feature[None, :].to(tl.int64) * n + points[:, None], mask=mask[:, None], other=0.0)
+    grad *= faded(fade_ptr, level, count) / gradient_scale(largest_ptr)
+    spread(out_ptr, i, j, k, rx, ry, rz, grad, resolution, size, offset, mask, F, DENSE)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""Where a point lies on a level of the hash grid, and which table rows its nodes have."""
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from fastsdf.grid import HASH_PRIMES, GridSpec
+
+
+def _as_int32(value: int) -> int:
+    """The int32 with the bits of a 32-bit unsigned number."""
+    return value - 2**32 if value >= 2**31 else value
+
+
+_PRIME_Y, _PRIME_Z = (tl.constexpr(_as_int32(prime)) for prime in HASH_PRIMES[1:])
+
+
+class LevelTable(NamedTuple):
+    """Geometry of all levels on the device.
+
+    Attributes:
+        frame: (levels, 3) float32 scale, base and rest: a point x lies at ``x * scale + base + rest`` in cells, where
+            base is a whole number and 0 <= rest < 1, so that the position within a cell can be formed without the
+            rounding of a large number.
+        layout: (levels, 3) int32 resolution, entries and first entry.
+        num_dense: levels before the first hashed one.
+    """
+
+    frame: Tensor
+    layout: Tensor
+    num_dense: int
+
+
+@cache
+def level_table(grid: GridSpec, half_width: float, center: float, device: torch.device) -> LevelTable:
+    """Levels of a grid over the cube ``center +- half_width`` per axis, in the frame of the points."""
+    frame, layout = [], []
+    for level in range(grid.num_levels):
+        scale = grid.scales[level] / (2 * half_width)
+        shift = grid.scales[level] * (0.5 - center / (2 * half_width)) + 0.5
+        frame.append((scale, math.floor(shift), shift - math.floor(shift)))
+        layout.append((grid.resolutions[level], grid.sizes[level], grid.offsets[level]))
+    num_dense = sum(grid.is_dense(level) for level in range(grid.num_levels))
+    on_device = torch.tensor(frame, dtype=torch.float32, device=device)
+    return LevelTable(on_device, torch.tensor(layout, dtype=torch.int32, device=device), num_dense)
+
+
+@triton.jit
+def read_level(frame_ptr, layout_ptr, level):
+    """Scale, base, rest, resolution, entries and first entry of a level, see `LevelTable`."""
+    frame, layout = frame_ptr + 3 * level, layout_ptr + 3 * level
+    return (
+        tl.load(frame),
+        tl.load(frame + 1),
+        tl.load(frame + 2),
+        tl.load(layout),
+        tl.load(layout + 1),
+        tl.load(layout + 2),
+    )
+
+
+@triton.jit
+def faded(fade_ptr, level, count):
+    """Weight of a level: the fade of the last of ``count`` levels, 1 before it."""
+    return tl.where(level == count - 1, tl.load(fade_ptr), 1.0)
+
+
+@triton.jit
+def locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
+    """Cell index (int32) along one axis and the position in the cell, 0 to 1."""
+    x = tl.load(x_ptr + 3 * points + axis, mask=mask, other=0.0)
+    cell = tl.floor(x * scale + (base + rest))
+    return cell.to(tl.int32), tl.fma(x, scale, (base - cell) + rest)
+
+
+@triton.jit
+def strides(resolution, DENSE: tl.constexpr):
+    """What one node along y and along z adds to the row terms of `row`."""
+    if DENSE:
+        return resolution, resolution * resolution
+    else:
+        return tl.full((), _PRIME_Y, tl.int32), tl.full((), _PRIME_Z, tl.int32)
+
+
+@triton.jit
+def row(x, y, z, size, offset, DENSE: tl.constexpr):
+    """Table row of a node from its terms ``i``, ``j * stride_y`` and ``k * stride_z`` (int32, wrapping around).
+
+    See `fastsdf.backends.torch_reference.node_rows`.
+    """
+    if DENSE:
+        index = (x + y + z) % size
+        index = tl.where(index < 0, index + size, index)
+    else:
+        index = (x ^ y ^ z) & (size - 1)
+    return index + offset

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false
+"""Launches of the network's kernels: u with its gradient and Laplacian from encoded stencils, forward and backward."""
+
+from typing import NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+
+from fastsdf.kernels.network_backward import backward_kernel, largest_kernel
+from fastsdf.kernels.network_forward import forward_kernel
+
+_PROGRAMS_PER_CORE = 2
+_LARGEST_BLOCK = 1024
+
+
+class Network(NamedTuple):
+    """Weights of a network of one or two hidden layers, and its activation.
+
+    Attributes:
+        w1, b1: (h, 3 + features), (h,): from position and features to the first hidden layer.
+        w2, b2: (h, h), (h,): to the second, or empty tensors.
+        w3, b3: (1, h), (1,): to u.
+        beta: of the softplus; 0: relu.
+    """
+
+    w1: Tensor
+    b1: Tensor
+    w2: Tensor
+    b2: Tensor
+    w3: Tensor
+    b3: Tensor
+    beta: float
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The six weights."""
+        return self[:6]
+
+
+class Encoded(NamedTuple):
+    """Features of points, or gradients to them.
+
+    Attributes:
+        values: (features, n) float32, at the points.
+        differences: (6, features, n) float16: first and second differences over the taps along x, y and z, divided by
+            h; (0, features, n) for points without taps.
+    """
+
+    values: Tensor
+    differences: Tensor
+
+
+def network_forward(x: Tensor, encoded: Encoded, network: Network, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """u (n,), gradient (n, 3) and Laplacian (n,) at points x (n, 3); the last two are empty without taps.
+
+    Args:
+        x: the centres.
+        encoded: their features.
+        network: its weights.
+        step: tap distance h, a tensor of one element.
+    """
+    n = len(x)
+    tapped = n if len(encoded.differences) else 0
+    value, gradient, laplacian = x.new_empty(n), x.new_empty((tapped, 3)), x.new_empty(tapped)
+    if n:
+        sizes = _sizes(encoded, network)
+        forward_kernel[(triton.cdiv(n, sizes["BLOCK"]),)](
+            x, *encoded, *network.tensors, step, value, gradient, laplacian, n, len(encoded.values),
+            network.w1.shape[1], network.beta, **sizes,
+        )  # fmt: skip
+    return value, gradient, laplacian
+
+
+def network_backward(
+    x: Tensor, encoded: Encoded, network: Network, step: Tensor, grads: tuple[Tensor, Tensor, Tensor]
+) -> tuple[Encoded, Tensor, list[Tensor]]:
+    """Gradients of `network_forward`'s three results.
+
+    Returns:
+        The gradient to ``encoded``, times a scale that keeps it in float16's range; that scale (one element); the
+        gradients to the six weights.
+    """
+    to_encoded = Encoded(*(torch.empty_like(e) for e in encoded))
+    to_weights = [torch.zeros_like(w) for w in network.tensors]
+    largest = x.new_zeros(1)
+    if len(x):
+        tapped = len(encoded.differences) > 0
+        launch = (triton.cdiv(len(x), _LARGEST_BLOCK),)
+        largest_kernel[launch](*grads, step, largest, len(x), tapped, _LARGEST_BLOCK)
+        sizes = _sizes(encoded, network)
+        programs = min(triton.cdiv(len(x), sizes["BLOCK"]), _PROGRAMS_PER_CORE * _cores(x.device))
+        backward_kernel[(programs,)](
+            x, *encoded, *network.tensors, step, *grads, largest, *to_encoded, *to_weights, len(x),
+            len(encoded.values), network.w1.shape[1], network.beta, **sizes,
+        )  # fmt: skip
+    return to_encoded, largest, to_weights
+
+
+def _sizes(encoded: Encoded, network: Network) -> dict[str, int | bool]:
+    """Compile-time sizes and launch options."""
+    hidden = len(network.b1)
+    return {
+        "H": hidden,
+        "K": max(triton.next_power_of_2(len(encoded.values)), 16),
+        "TWO": len(network.b2) > 0,
+        "SOFTPLUS": network.beta > 0,
+        "TAPS": len(encoded.differences) > 0,
+        "BLOCK": 64,
+        "num_warps": 8 if hidden > 32 else 4,
+    }
+
+
+def _cores(device: torch.device) -> int:
+    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""The network on encoded stencils: one program per block of points.
+
+The values at the centres go through the network at float32's precision. The differences over the taps go through it as
+differences, divided by h: linear layers act on them by float16 products, activations by `fastsdf.kernels.activation`.
+So the rounding of float16 is relative to the difference (3e-4), not to the value.
+"""
+
+import triton
+import triton.language as tl
+
+from fastsdf.kernels.activation import activate, activate_differences
+from fastsdf.kernels.tiles import (
+    exact_dot,
+    halves,
+    load_features,
+    load_first_weights,
+    load_position_weights,
+    positions,
+)
+
+
+@triton.jit
+def forward_kernel(
+    x_ptr, values_ptr, differences_ptr, w1_ptr, b1_ptr, w2_ptr, b2_ptr, w3_ptr, b3_ptr, step_ptr,
+    value_ptr, gradient_ptr, laplacian_ptr, n, features, width, beta,
+    H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """See `fastsdf.kernels.network.network_forward`."""
+    points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = points < n
+    unit, feature = tl.arange(0, H), tl.arange(0, K)
+    w1, w1_low = halves(load_first_weights(w1_ptr, unit, feature, features, width))
+    x, x_low = halves(load_features(values_ptr, feature, points, features, n, mask))
+    z1 = exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low)
+    p, p_low = halves(positions(x_ptr, points, mask))
+    wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, unit, width))
+    z1 += exact_dot(p, p_low, wp, wp_low)
+    last, w3 = z1, tl.load(w3_ptr + unit)
+    if TWO:
+        w2, w2_low = halves(tl.load(w2_ptr + unit[None, :] * H + unit[:, None]))
+        hidden, hidden_low = halves(activate(z1, beta, SOFTPLUS))
+        last = exact_dot(hidden, hidden_low, w2, w2_low) + tl.load(b2_ptr + unit)[None, :]
+    u = tl.sum(activate(last, beta, SOFTPLUS) * w3[None, :], axis=1) + tl.load(b3_ptr)
+    tl.store(value_ptr + points, u, mask=mask)
+    if TAPS:
+        h = tl.load(step_ptr)
+        stride = features.to(tl.int64) * n
+        total = tl.zeros((BLOCK,), tl.float32)
+        for axis in tl.range(3, num_stages=1):
+            here = differences_ptr + 2 * axis * stride
+            first = tl.dot(tl.trans(load_features(here, feature, points, features, n, mask)), w1)
+            first += 2 * tl.load(w1_ptr + unit * width + axis)[None, :]
+            second = tl.dot(tl.trans(load_features(here + stride, feature, points, features, n, mask)), w1)
+            first, second = activate_differences(z1, h * first, h * second, beta, SOFTPLUS)
+            if TWO:
+                first = h * tl.dot((first / h).to(tl.float16), w2)
+                second = h * tl.dot((second / h).to(tl.float16), w2)
+                first, second = activate_differences(last, first, second, beta, SOFTPLUS)
+            tl.store(gradient_ptr + 3 * points + axis, tl.sum(first * w3[None, :], axis=1) / (2 * h), mask=mask)
+            total += tl.sum(second * w3[None, :], axis=1)
+        tl.store(laplacian_ptr + points, total / (h * h), mask=mask)

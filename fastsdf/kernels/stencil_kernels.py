@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""Encoding of stencils and its gradient to the table: one program per block of points and level."""
+
+import triton
+import triton.language as tl
+
+from fastsdf.kernels.encode import interpolate, spread
+from fastsdf.kernels.grid_lines import add, entry, four_lines, four_lines_backward
+from fastsdf.kernels.levels import faded, locate, read_level, strides
+from fastsdf.kernels.tiles import gradient_scale
+
+
+@triton.jit
+def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, values_ptr, differences_ptr, n,
+                   width, first, count,
+             F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    level = tl.program_id(1) + first
+    points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = points < n
+    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
+    reach = tl.load(step_ptr) * scale
+    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
+    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
+    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
+    fade = faded(fade_ptr, level, count)
+    feature = (level * F + tl.arange(0, F)).to(tl.int64)
+    place = feature[None, :] * n + points[:, None]
+    stride = width.to(tl.int64) * n
+    out = differences_ptr + place
+    per_step = fade / tl.load(step_ptr)
+    inside = mask[:, None]
+    if reach <= 1:
+        step_y, step_z = strides(resolution, DENSE)
+        y, z = j * step_y, k * step_z
+        t000 = entry(table_ptr, i, y, z, size, offset, mask, F, DENSE)
+        t100 = entry(table_ptr, i + 1, y, z, size, offset, mask, F, DENSE)
+        t010 = entry(table_ptr, i, y + step_y, z, size, offset, mask, F, DENSE)
+        t110 = entry(table_ptr, i + 1, y + step_y, z, size, offset, mask, F, DENSE)
+        t001 = entry(table_ptr, i, y, z + step_z, size, offset, mask, F, DENSE)
+        t101 = entry(table_ptr, i + 1, y, z + step_z, size, offset, mask, F, DENSE)
+        t011 = entry(table_ptr, i, y + step_y, z + step_z, size, offset, mask, F, DENSE)
+        t111 = entry(table_ptr, i + 1, y + step_y, z + step_z, size, offset, mask, F, DENSE)
+        wx, wy = rx[:, None], ry[:, None]
+        low = (1 - wy) * (t000 + wx * (t100 - t000)) + wy * (t010 + wx * (t110 - t010))
+        high = (1 - wy) * (t001 + wx * (t101 - t001)) + wy * (t011 + wx * (t111 - t011))
+        tl.store(values_ptr + place, fade * (low + rz[:, None] * (high - low)), mask=inside)
+        d, s = four_lines(table_ptr, t000, t100, t010, t110, t001, t101, t011, t111, i - 1, i + 2, y, step_y, z,
+                           step_z, rx, ry, rz, reach, size, offset, mask, F, DENSE)  # fmt: skip
+        tl.store(out, per_step * d, mask=inside)
+        tl.store(out + stride, per_step * s, mask=inside)
+        d, s = four_lines(table_ptr, t000, t010, t100, t110, t001, t011, t101, t111, y - step_y, y + 2 * step_y, i,
+                           1, z, step_z, ry, rx, rz, reach, size, offset, mask, F, DENSE)  # fmt: skip
+        tl.store(out + 2 * stride, per_step * d, mask=inside)
+        tl.store(out + 3 * stride, per_step * s, mask=inside)
+        d, s = four_lines(table_ptr, t000, t001, t100, t101, t010, t011, t110, t111, z - step_z, z + 2 * step_z, i,
+                           1, y, step_y, rz, rx, ry, reach, size, offset, mask, F, DENSE)  # fmt: skip
+        tl.store(out + 4 * stride, per_step * d, mask=inside)
+        tl.store(out + 5 * stride, per_step * s, mask=inside)
+    else:
+        center = interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
+        tl.store(values_ptr + place, fade * center, mask=inside)
+        for axis in tl.static_range(3):
+            rise = _tap(table_ptr, i, j, k, rx, ry, rz, reach, axis, resolution, size, offset, mask, F, DENSE) - center
+            fall = _tap(table_ptr, i, j, k, rx, ry, rz, -reach, axis, resolution, size, offset, mask, F, DENSE) - center
+            tl.store(out + 2 * axis * stride, per_step * (rise - fall), mask=inside)
+            tl.store(out + (2 * axis + 1) * stride, per_step * (rise + fall), mask=inside)
+
+
+@triton.jit
+def _shifted(i, r, shift, wanted: tl.constexpr):
+    """Cell and position in it after a move by ``shift`` cells along an axis, if wanted."""
+    if wanted:
+        cells = tl.floor(r + shift)
+        return i + cells.to(tl.int32), r + shift - cells
+    else:
+        return i, r
+
+
+@triton.jit
+def _tap(table_ptr, i, j, k, rx, ry, rz, shift, axis: tl.constexpr, resolution, size, offset, mask,
+         F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
+    """Features (BLOCK, F) at a tap any number of cells away along an axis."""
+    i, rx = _shifted(i, rx, shift, axis == 0)
+    j, ry = _shifted(j, ry, shift, axis == 1)
+    k, rz = _shifted(k, rz, shift, axis == 2)
+    return interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
+
+
+@triton.jit
+def _tap_backward(grad_ptr, value, i, j, k, rx, ry, rz, shift, axis: tl.constexpr, resolution, size, offset, mask,
+                  F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
+    i, rx = _shifted(i, rx, shift, axis == 0)
+    j, ry = _shifted(j, ry, shift, axis == 1)
+    k, rz = _shifted(k, rz, shift, axis == 2)
+    spread(grad_ptr, i, j, k, rx, ry, rz, value, resolution, size, offset, mask, F, DENSE)
+
+
+@triton.jit
+def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr,
+                    grad_ptr, n, width, first, count,
+              F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    level = tl.program_id(1) + first
+    points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    mask = points < n
+    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
+    reach = tl.load(step_ptr) * scale
+    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
+    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
+    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
+    fade = faded(fade_ptr, level, count)
+    feature = (level * F + tl.arange(0, F)).to(tl.int64)
+    place = feature[None, :] * n + points[:, None]
+    stride = width.to(tl.int64) * n
+    source = differences_ptr + place
+    inside = mask[:, None]
+    whole = fade / gradient_scale(largest_ptr)
+    per_step = whole / tl.load(step_ptr)
+    center = whole * tl.load(values_ptr + place, mask=inside, other=0.0)
+    dx = per_step * tl.load(source, mask=inside, other=0.0).to(tl.float32)
+    sx = per_step * tl.load(source + stride, mask=inside, other=0.0).to(tl.float32)
+    dy = per_step * tl.load(source + 2 * stride, mask=inside, other=0.0).to(tl.float32)
+    sy = per_step * tl.load(source + 3 * stride, mask=inside, other=0.0).to(tl.float32)
+    dz = per_step * tl.load(source + 4 * stride, mask=inside, other=0.0).to(tl.float32)
+    sz = per_step * tl.load(source + 5 * stride, mask=inside, other=0.0).to(tl.float32)
+    if reach <= 1:
+        step_y, step_z = strides(resolution, DENSE)
+        y, z = j * step_y, k * step_z
+        x000, x100, x010, x110, x001, x101, x011, x111 = four_lines_backward(
+            grad_ptr, dx, sx, i - 1, i + 2, y, step_y, z, step_z, rx, ry, rz, reach, size, offset, mask, F, DENSE
+        )
+        y000, y010, y100, y110, y001, y011, y101, y111 = four_lines_backward(
+            grad_ptr, dy, sy, y - step_y, y + 2 * step_y, i, 1, z, step_z, ry, rx, rz, reach, size, offset, mask, F,
+            DENSE,
+        )  # fmt: skip
+        z000, z001, z100, z101, z010, z011, z110, z111 = four_lines_backward(
+            grad_ptr, dz, sz, z - step_z, z + 2 * step_z, i, 1, y, step_y, rz, rx, ry, reach, size, offset, mask, F,
+            DENSE,
+        )  # fmt: skip
+        wx, wy, wz = rx[:, None], ry[:, None], rz[:, None]
+        v000 = x000 + y000 + z000 + (1 - wx) * (1 - wy) * (1 - wz) * center
+        v100 = x100 + y100 + z100 + wx * (1 - wy) * (1 - wz) * center
+        v010 = x010 + y010 + z010 + (1 - wx) * wy * (1 - wz) * center
+        v110 = x110 + y110 + z110 + wx * wy * (1 - wz) * center
+        v001 = x001 + y001 + z001 + (1 - wx) * (1 - wy) * wz * center
+        v101 = x101 + y101 + z101 + wx * (1 - wy) * wz * center
+        v011 = x011 + y011 + z011 + (1 - wx) * wy * wz * center
+        v111 = x111 + y111 + z111 + wx * wy * wz * center
+        add(grad_ptr, i, y, z, v000, size, offset, mask, F, DENSE)
+        add(grad_ptr, i + 1, y, z, v100, size, offset, mask, F, DENSE)
+        add(grad_ptr, i, y + step_y, z, v010, size, offset, mask, F, DENSE)
+        add(grad_ptr, i + 1, y + step_y, z, v110, size, offset, mask, F, DENSE)
+        add(grad_ptr, i, y, z + step_z, v001, size, offset, mask, F, DENSE)
+        add(grad_ptr, i + 1, y, z + step_z, v101, size, offset, mask, F, DENSE)
+        add(grad_ptr, i, y + step_y, z + step_z, v011, size, offset, mask, F, DENSE)
+        add(grad_ptr, i + 1, y + step_y, z + step_z, v111, size, offset, mask, F, DENSE)
+    else:
+        center -= 2 * (sx + sy + sz)
+        spread(grad_ptr, i, j, k, rx, ry, rz, center, resolution, size, offset, mask, F, DENSE)
+        _tap_backward(grad_ptr, sx + dx, i, j, k, rx, ry, rz, reach, 0, resolution, size, offset, mask, F, DENSE)
+        _tap_backward(grad_ptr, sx - dx, i, j, k, rx, ry, rz, -reach, 0, resolution, size, offset, mask, F, DENSE)
+        _tap_backward(grad_ptr, sy + dy, i, j, k, rx, ry, rz, reach, 1, resolution, size, offset, mask, F, DENSE)
+        _tap_backward(grad_ptr, sy - dy, i, j, k, rx, ry, rz, -reach, 1, resolution, size, offset, mask, F, DENSE)
+        _tap_backward(grad_ptr, sz + dz, i, j, k, rx, ry, rz, reach, 2, resolution, size, offset, mask, F, DENSE)
+        _tap_backward(grad_ptr, sz - dz, i, j, k, rx, ry, rz, -reach, 2, resolution, size, offset, mask, F, DENSE)

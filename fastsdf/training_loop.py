@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The training loop: steps, readings of the loss, checkpoints; no input or output of its own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fastsdf.captured import CapturedSteps, can_capture
+from fastsdf.config import FitConfig
+from fastsdf.errors import TrainingError
+from fastsdf.operators import require_mode
+from fastsdf.trainer import TERMS, StepSettings, TrainState, step_settings, train_step
+
+LOGGED = ("progress", "active_levels", "step_size", "viscosity", "rate_factor")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a loop reports every ``log_every`` steps: unweighted loss terms and the step's settings."""
+
+    step: int
+    total: int
+    terms: dict[str, float]
+    settings: StepSettings
+    seconds: float
+
+
+def train(
+    state: TrainState,
+    config: FitConfig,
+    on_progress: Callable[[Progress], None],
+    on_checkpoint: Callable[[TrainState], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Runs the remaining steps of a state, in place.
+
+    Args:
+        state: fresh or resumed.
+        config: resolved configuration.
+        on_progress: called every ``log_every`` steps and after the last.
+        on_checkpoint: called about every ``checkpoint_every_s`` seconds, between steps.
+        should_stop: asked at every reading; True ends the loop early, between two steps.
+
+    Raises:
+        TrainingError: at the first reading after a term became non-finite, naming the step and the term.
+        UnsupportedDerivative: if the backend cannot train this operator mode.
+    """
+    training = config.training
+    assert training.steps is not None
+    require_mode(config.operators.mode, state.field.backend.info)
+    began, before = time.monotonic(), state.seconds
+    saved = began
+    run_step = _runner(state, config)
+    recent: list[Tensor] = []
+    while state.step < training.steps:
+        recent.append(run_step(state.step))
+        state.step += 1
+        if len(recent) < training.log_every and state.step < training.steps:
+            continue
+        values = torch.stack(recent).double().cpu()
+        _require_finite(values, state.step - len(recent))
+        recent.clear()
+        state.seconds = before + time.monotonic() - began
+        terms = dict(zip(TERMS, values.mean(0).tolist(), strict=True))
+        s = step_settings(state.step - 1, state.field, config)
+        state.history.append({"step": state.step, **terms, **{name: getattr(s, name) for name in LOGGED}})
+        on_progress(Progress(state.step, training.steps, terms, s, state.seconds))
+        if time.monotonic() - saved > training.checkpoint_every_s:
+            on_checkpoint(state)
+            saved = time.monotonic()
+        if should_stop():
+            return
+
+
+def _runner(state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
+    """What takes the step of a number and returns its terms: replayed graphs where they can be had."""
+    if can_capture(state, config):
+        return CapturedSteps(state, config)
+    return lambda step: train_step(state, step_settings(step, state.field, config), config)
+
+
+def _require_finite(values: Tensor, first_step: int) -> None:
+    bad = (~torch.isfinite(values)).nonzero()
+    if len(bad):
+        row, column = bad[0].tolist()
+        raise TrainingError(
+            f"loss term '{TERMS[column]}' became {values[row, column].item()} at step {first_step + row}; "
+            f"try smaller learning rates (--set training.rate.grid=1e-3) or --set training.gradient_clip=10"
+        )
