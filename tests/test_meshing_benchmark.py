@@ -13,6 +13,7 @@ import torch
 from typer.testing import CliRunner
 
 from fastsdf import FittedField, TriangleMesh
+from fastsdf.nearest import TreeIndex
 
 VOXEL_M, SPACING_M = 0.0637, 0.08
 
@@ -62,10 +63,17 @@ def test_blocks_and_chunks_change_nothing(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_makes_the_same_mesh(rooms: FittedField, mesh: TriangleMesh) -> None:
+def test_cuda_makes_the_same_mesh(rooms: FittedField, mesh: TriangleMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly, given the same neighbours; an index in float32 may swap points that are equally near to a micrometre."""
     there = replace(rooms, field=copy.deepcopy(rooms.field).to("cuda"))
+    found, everything = there.extract_mesh(), there.extract_mesh(support_points=0)
+    assert abs(len(found.faces) - len(mesh.faces)) < 1e-3 * len(mesh.faces)
+    expected = rooms.extract_mesh(support_points=0)
+    for name, values in expected.attributes.items():
+        assert (everything.attributes[name] != values).mean() < 1e-3
+    monkeypatch.setattr("fastsdf.meshing.support.point_index", TreeIndex)
     assert_same(there.extract_mesh(), mesh)
-    assert_same(there.extract_mesh(support_points=0), rooms.extract_mesh(support_points=0))
+    assert_same(there.extract_mesh(support_points=0), expected)
 
 
 def test_every_stage_is_timed(benchmark: ModuleType) -> None:

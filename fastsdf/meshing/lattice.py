@@ -143,8 +143,9 @@ def _cells_within(samples: Tensor, reach: float) -> Tensor:
     candidates = _dilate(sorted_unique(pack(torch.floor(samples))), math.floor(reach) + 1)
     half_diagonal = 0.5 * math.sqrt(3.0)
     limit = reach + half_diagonal * (1.0 + 1.0 / _SUBCELLS)
-    gap, _ = point_index(samples).query(unpack(candidates).double() + 0.5, 1)
-    return candidates[gap[:, 0] <= limit * (1.0 + 1e-9)]
+    middle = unpack(candidates).double() + 0.5
+    nearest = samples[point_index(samples).query(middle, 1)[1][:, 0]]
+    return candidates[(nearest - middle).norm(dim=1) <= limit * (1.0 + 1e-9)]
 
 
 def _dilate(keys: Tensor, radius: int) -> Tensor:

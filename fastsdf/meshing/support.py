@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.nearest import PointIndex, point_index
+from fastsdf.vectors import dot
 
 NEIGHBOURS = 8
 MIN_COSINE = 0.5
@@ -108,16 +109,11 @@ def make_discs(support: Support, spacings: float, sigmas: float, device: torch.d
 
 def nearest_discs(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Neighbours:
     """The discs of the ``count`` points nearest to places (m, 3) with unit normals (m, 3)."""
-    gap, index = discs.index.query(places, count)
+    index = discs.index.query(places, count)[1]
     toward, facing = discs.index.points[index] - places[:, None], discs.normals[index]
+    gap = dot(toward, toward).sqrt_()  # in float64, unlike that of an index on a GPU
     across, cosine = dot(toward, facing).abs_(), dot(facing, normals[:, None]).abs_()
     return Neighbours(index, gap, toward, across, cosine)
-
-
-def dot(a: Tensor, b: Tensor) -> Tensor:
-    """(...) inner products of vectors (..., 3), in float64 far faster than a matrix product of so few numbers."""
-    (ax, ay, az), (bx, by, bz) = a.unbind(-1), b.unbind(-1)
-    return ax * bx + ay * by + az * bz
 
 
 def in_chunks(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Iterator[tuple[slice, Neighbours]]:

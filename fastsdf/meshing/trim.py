@@ -10,8 +10,9 @@ from torch import Tensor
 from fastsdf.cloud_thinning import even_subset
 from fastsdf.meshing.attributes import scan_colors, with_support
 from fastsdf.meshing.clean import sum_at_corners
-from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, dot, in_chunks
+from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, in_chunks
 from fastsdf.meshing.surface import Surface
+from fastsdf.vectors import dot
 
 GAP_NEIGHBOURS = 24
 GAP_THINNING = 1.5
