@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -77,8 +78,8 @@ class Rooms(nn.Module):
 
     def forward(self, x: Tensor, active_levels: float) -> Tensor:
         """Distance (n,) at points (n, 3) to the nearest wall or piece of furniture, positive in the air."""
-        inside = torch.stack([-box_distance(x, box) for box in self.air]).amax(0)
-        return torch.minimum(inside, torch.stack([box_distance(x, box) for box in self.solid]).amin(0))
+        distance = reduce(torch.maximum, (-box_distance(x, box) for box in self.air))
+        return reduce(torch.minimum, (box_distance(x, box) for box in self.solid), distance)
 
 
 def box_distance(x: Tensor, box: Tensor) -> Tensor:
