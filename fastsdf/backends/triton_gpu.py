@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fastsdf.adam import Moments
 from fastsdf.backends.base import BackendInfo, FieldWeights, FusedLevels, refuse_point_gradient
 from fastsdf.grid import GridSpec
 from fastsdf.kernels import adam
-from fastsdf.kernels.encode import encode_backward, encode_forward
+from fastsdf.kernels.encode import encode_backward, encode_forward, padded
 from fastsdf.kernels.fused import FusedField, FusedInputs
 from fastsdf.kernels.levels import LevelTable, level_table
 
@@ -68,11 +69,12 @@ class _Encode(torch.autograd.Function):
         ctx.levels, ctx.shape = levels, table.shape
         fade = torch.ones((), device=x.device)
         ctx.save_for_backward(x, fade)
-        return encode_forward(x, table, levels, fade, num_levels).T
+        return encode_forward(x, table, levels, fade, num_levels)[:, : len(x)].T
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
         x, fade = ctx.saved_tensors
         gradient = torch.zeros(ctx.shape, dtype=grads[0].dtype, device=x.device)
-        encode_backward(x, grads[0].T.contiguous(), torch.zeros_like(fade), gradient, ctx.levels, fade)
+        grad = functional.pad(grads[0].T, (0, padded(len(x)) - len(x))).contiguous()
+        encode_backward(x, grad, torch.zeros_like(fade), gradient, ctx.levels, fade)
         return None, gradient, None, None

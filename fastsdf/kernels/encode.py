@@ -14,15 +14,17 @@ from fastsdf.kernels.levels import LevelTable, faded, locate, read_level, row, s
 from fastsdf.kernels.tiles import gradient_scale
 
 BLOCK = 128
+_PADDING = 64
 
 
 def encode_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, count: int) -> Tensor:
-    """Features (count * features, n) of the first ``count`` levels at points (n, 3), the last one times ``fade``."""
-    out = torch.empty((count * table.shape[1], len(x)), dtype=table.dtype, device=x.device)
-    for first, number, dense in groups(levels, count, len(x)):
-        launch = (triton.cdiv(len(x), BLOCK), number)
-        _forward[launch](
-            x, table, levels.frame, levels.layout, fade, out, len(x), first, count, table.shape[1], dense, BLOCK
+    """Features (count * features, padded n) of the first ``count`` levels at points (n, 3), the last times ``fade``."""
+    n, features = len(x), table.shape[1]
+    out = torch.empty((count * features, padded(n)), dtype=table.dtype, device=x.device)
+    for first, number, dense in groups(levels, count, n):
+        geometry = (levels.frame, levels.layout, fade)
+        _forward[(triton.cdiv(n, BLOCK), number)](
+            x, table, *geometry, out, n, padded(n), first, count, features, dense, BLOCK
         )
     return out
 
@@ -30,29 +32,22 @@ def encode_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, c
 def encode_backward(
     x: Tensor, grad: Tensor, largest: Tensor, table_grad: Tensor, levels: LevelTable, fade: Tensor
 ) -> None:
-    """Adds the gradient of `encode_forward`'s output, (count * features, n), to that of the table, in place.
+    """Adds the gradient of `encode_forward`'s output to that of the table, in place.
 
     ``largest`` tells the scale of ``grad``, see `fastsdf.kernels.network.network_backward`.
     """
-    features = table_grad.shape[1]
+    n, features = len(x), table_grad.shape[1]
     count = len(grad) // features
-    for first, number, dense in groups(levels, count, len(x)):
-        launch = (triton.cdiv(len(x), BLOCK), number)
-        _backward[launch](
-            x,
-            grad,
-            largest,
-            levels.frame,
-            levels.layout,
-            fade,
-            table_grad,
-            len(x),
-            first,
-            count,
-            features,
-            dense,
-            BLOCK,
+    for first, number, dense in groups(levels, count, n):
+        geometry = (levels.frame, levels.layout, fade)
+        _backward[(triton.cdiv(n, BLOCK), number)](
+            x, grad, largest, *geometry, table_grad, n, padded(n), first, count, features, dense, BLOCK
         )
+
+
+def padded(points: int) -> int:
+    """Columns that features of so many points take: rows start at whole memory sectors."""
+    return -(-points // _PADDING) * _PADDING
 
 
 def groups(levels: LevelTable, count: int, points: int) -> list[tuple[int, int, bool]]:
@@ -94,7 +89,7 @@ def spread(grad_ptr, i, j, k, rx, ry, rz, value, resolution, size, offset, mask,
         )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("n", "first", "count"))
 def _forward(
     x_ptr,
     table_ptr,
@@ -103,6 +98,7 @@ def _forward(
     fade_ptr,
     out_ptr,
     n,
+    pitch,
     first,
     count,
     F: tl.constexpr,
@@ -119,10 +115,10 @@ def _forward(
     value = interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
     value *= faded(fade_ptr, level, count)
     feature = level * F + tl.arange(0, F)
-    tl.store(out_ptr + feature[None, :].to(tl.int64) * n + points[:, None], value, mask=mask[:, None])
+    tl.store(out_ptr + feature[None, :].to(tl.int64) * pitch + points[:, None], value, mask=mask[:, None])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("n", "first", "count"))
 def _backward(
     x_ptr,
     grad_ptr,
@@ -132,6 +128,7 @@ def _backward(
     fade_ptr,
     out_ptr,
     n,
+    pitch,
     first,
     count,
     F: tl.constexpr,
@@ -146,6 +143,6 @@ def _backward(
     j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
     k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
     feature = level * F + tl.arange(0, F)
-    grad = tl.load(grad_ptr + feature[None, :].to(tl.int64) * n + points[:, None], mask=mask[:, None], other=0.0)
+    grad = tl.load(grad_ptr + feature[None, :].to(tl.int64) * pitch + points[:, None], mask=mask[:, None], other=0.0)
     grad *= faded(fade_ptr, level, count) / gradient_scale(largest_ptr)
     spread(out_ptr, i, j, k, rx, ry, rz, grad, resolution, size, offset, mask, F, DENSE)

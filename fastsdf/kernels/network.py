@@ -43,9 +43,9 @@ class Encoded(NamedTuple):
     """Features of points, or gradients to them.
 
     Attributes:
-        values: (features, n) float32, at the points.
-        differences: (6, features, n) float16: first and second differences over the taps along x, y and z, divided by
-            h; (0, features, n) for points without taps.
+        values: (features, padded n) float32, at the points.
+        differences: (6, features, padded n) float16: first and second differences over the taps along x, y and z,
+            divided by h; (0, features, padded n) for points without taps.
     """
 
     values: Tensor
@@ -67,8 +67,8 @@ def network_forward(x: Tensor, encoded: Encoded, network: Network, step: Tensor)
     if n:
         sizes = _sizes(encoded, network)
         forward_kernel[(triton.cdiv(n, sizes["BLOCK"]),)](
-            x, *encoded, *network.tensors, step, value, gradient, laplacian, n, len(encoded.values),
-            network.w1.shape[1], network.beta, **sizes,
+            x, *encoded, *network.tensors, step, value, gradient, laplacian, n, encoded.values.shape[1],
+            len(encoded.values), network.w1.shape[1], network.beta, **sizes,
         )  # fmt: skip
     return value, gradient, laplacian
 
@@ -93,7 +93,7 @@ def network_backward(
         programs = min(triton.cdiv(len(x), sizes["BLOCK"]), _PROGRAMS_PER_CORE * _cores(x.device))
         backward_kernel[(programs,)](
             x, *encoded, *network.tensors, step, *grads, largest, *to_encoded, *to_weights, len(x),
-            len(encoded.values), network.w1.shape[1], network.beta, **sizes,
+            encoded.values.shape[1], len(encoded.values), network.w1.shape[1], network.beta, **sizes,
         )  # fmt: skip
     return to_encoded, largest, to_weights
 
@@ -103,12 +103,12 @@ def _sizes(encoded: Encoded, network: Network) -> dict[str, int | bool]:
     hidden = len(network.b1)
     return {
         "H": hidden,
-        "K": max(triton.next_power_of_2(len(encoded.values)), 16),
+        "K": max(triton.next_power_of_2(network.w1.shape[1] - 3), 16),
         "TWO": len(network.b2) > 0,
         "SOFTPLUS": network.beta > 0,
         "TAPS": len(encoded.differences) > 0,
         "BLOCK": 64,
-        "num_warps": 8 if hidden > 32 else 4,
+        "num_warps": 8 if hidden > 64 else 4,
     }
 
 

@@ -41,11 +41,11 @@ def largest_kernel(value_ptr, gradient_ptr, laplacian_ptr, step_ptr, out_ptr, n,
     tl.atomic_max(out_ptr, tl.max(largest, axis=0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("n", "features", "width"))
 def backward_kernel(
     x_ptr, values_ptr, differences_ptr, w1_ptr, b1_ptr, w2_ptr, b2_ptr, w3_ptr, b3_ptr, step_ptr,
     grad_value_ptr, grad_gradient_ptr, grad_laplacian_ptr, largest_ptr, to_values_ptr, to_differences_ptr,
-    to_w1_ptr, to_b1_ptr, to_w2_ptr, to_b2_ptr, to_w3_ptr, to_b3_ptr, n, features, width, beta,
+    to_w1_ptr, to_b1_ptr, to_w2_ptr, to_b2_ptr, to_w3_ptr, to_b3_ptr, n, pitch, features, width, beta,
     H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -54,7 +54,7 @@ def backward_kernel(
     w1, w1_low = halves(load_first_weights(w1_ptr, unit, feature, features, width))
     wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, unit, width))
     h, scale = tl.load(step_ptr), gradient_scale(largest_ptr)
-    stride = features.to(tl.int64) * n
+    stride = features.to(tl.int64) * pitch
     to_w1, to_wp, to_w3 = tl.zeros((H, K), tl.float32), tl.zeros((H, 16), tl.float32), tl.zeros((H, 16), tl.float32)
     to_b3 = tl.zeros((BLOCK,), tl.float32)
     if TWO:
@@ -63,7 +63,7 @@ def backward_kernel(
     for block in tl.range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0), num_stages=1):
         points = block * BLOCK + tl.arange(0, BLOCK)
         mask = points < n
-        x, x_low = halves(load_features(values_ptr, feature, points, features, n, mask))
+        x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
         p, p_low = halves(positions(x_ptr, points, mask))
         z1 = exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low)
         last = z1
@@ -80,8 +80,8 @@ def backward_kernel(
             for axis in tl.range(3, num_stages=1):
                 grad_first = 0.5 * scale * tl.load(grad_gradient_ptr + 3 * points + axis, mask=mask, other=0.0)
                 here = 2 * axis * stride
-                x_first = load_features(differences_ptr + here, feature, points, features, n, mask)
-                x_second = load_features(differences_ptr + here + stride, feature, points, features, n, mask)
+                x_first = load_features(differences_ptr + here, feature, points, features, pitch, mask)
+                x_second = load_features(differences_ptr + here + stride, feature, points, features, pitch, mask)
                 moved = column(tl.where(mask, 2.0, 0.0), axis + 1)
                 first_1 = h * (tl.dot(tl.trans(x_first), w1) + tl.dot(moved, wp))
                 second_1 = h * tl.dot(tl.trans(x_second), w1)
@@ -111,9 +111,9 @@ def backward_kernel(
                 to_w1 += tl.dot(tl.trans(to_half), tl.trans(x_first))
                 to_w1 += tl.dot(tl.trans(to_half_second), tl.trans(x_second))
                 back = tl.dot(to_half, tl.trans(w1)).to(tl.float16)
-                store_features(to_differences_ptr + here, back, feature, points, features, n, mask)
+                store_features(to_differences_ptr + here, back, feature, points, features, pitch, mask)
                 back = tl.dot(to_half_second, tl.trans(w1)).to(tl.float16)
-                store_features(to_differences_ptr + here + stride, back, feature, points, features, n, mask)
+                store_features(to_differences_ptr + here + stride, back, feature, points, features, pitch, mask)
         if TWO:
             to_half = to_last.to(tl.float16)
             to_b2 += tl.dot(tl.trans(to_half), p)
@@ -124,7 +124,7 @@ def backward_kernel(
         to_half = to_z1.to(tl.float16)
         to_w1 += tl.dot(tl.trans(to_half), tl.trans(x))
         to_wp += tl.dot(tl.trans(to_half), p)
-        store_features(to_values_ptr, tl.dot(to_half, tl.trans(w1)), feature, points, features, n, mask)
+        store_features(to_values_ptr, tl.dot(to_half, tl.trans(w1)), feature, points, features, pitch, mask)
     whole = 1 / scale
     slot = tl.arange(0, 16)
     bias, position = (

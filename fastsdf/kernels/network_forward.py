@@ -21,10 +21,10 @@ from fastsdf.kernels.tiles import (
 )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("n", "features", "width"))
 def forward_kernel(
     x_ptr, values_ptr, differences_ptr, w1_ptr, b1_ptr, w2_ptr, b2_ptr, w3_ptr, b3_ptr, step_ptr,
-    value_ptr, gradient_ptr, laplacian_ptr, n, features, width, beta,
+    value_ptr, gradient_ptr, laplacian_ptr, n, pitch, features, width, beta,
     H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -33,7 +33,7 @@ def forward_kernel(
     mask = points < n
     unit, feature = tl.arange(0, H), tl.arange(0, K)
     w1, w1_low = halves(load_first_weights(w1_ptr, unit, feature, features, width))
-    x, x_low = halves(load_features(values_ptr, feature, points, features, n, mask))
+    x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
     z1 = exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low)
     p, p_low = halves(positions(x_ptr, points, mask))
     wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, unit, width))
@@ -47,13 +47,13 @@ def forward_kernel(
     tl.store(value_ptr + points, u, mask=mask)
     if TAPS:
         h = tl.load(step_ptr)
-        stride = features.to(tl.int64) * n
+        stride = features.to(tl.int64) * pitch
         total = tl.zeros((BLOCK,), tl.float32)
         for axis in tl.range(3, num_stages=1):
             here = differences_ptr + 2 * axis * stride
-            first = tl.dot(tl.trans(load_features(here, feature, points, features, n, mask)), w1)
+            first = tl.dot(tl.trans(load_features(here, feature, points, features, pitch, mask)), w1)
             first += 2 * tl.load(w1_ptr + unit * width + axis)[None, :]
-            second = tl.dot(tl.trans(load_features(here + stride, feature, points, features, n, mask)), w1)
+            second = tl.dot(tl.trans(load_features(here + stride, feature, points, features, pitch, mask)), w1)
             first, second = activate_differences(z1, h * first, h * second, beta, SOFTPLUS)
             if TWO:
                 first = h * tl.dot((first / h).to(tl.float16), w2)

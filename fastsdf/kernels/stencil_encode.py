@@ -12,7 +12,7 @@ import torch
 import triton
 from torch import Tensor
 
-from fastsdf.kernels.encode import groups
+from fastsdf.kernels.encode import groups, padded
 from fastsdf.kernels.levels import LevelTable
 from fastsdf.kernels.network import Encoded
 from fastsdf.kernels.stencil_kernels import backward_kernel, forward_kernel
@@ -26,11 +26,12 @@ def stencil_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, 
     ``step`` and ``fade``, the weight of the last level, are tensors of one element.
     """
     n, width = len(x), count * table.shape[1]
-    out = Encoded(x.new_empty((width, n)), x.new_empty((6, width, n), dtype=torch.float16))
+    pitch = padded(n)
+    out = Encoded(x.new_empty((width, pitch)), x.new_empty((6, width, pitch), dtype=torch.float16))
     for first, number, dense in groups(levels, count, n):
         geometry = (levels.frame, levels.layout, fade, step)
         forward_kernel[(triton.cdiv(n, BLOCK), number)](
-            x, table, *geometry, *out, n, width, first, count, table.shape[1], dense, BLOCK
+            x, table, *geometry, *out, n, pitch, width, first, count, table.shape[1], dense, BLOCK
         )
     return out
 
@@ -44,5 +45,17 @@ def stencil_backward(
     for first, number, dense in groups(levels, count, n):
         geometry = (levels.frame, levels.layout, fade, step)
         backward_kernel[(triton.cdiv(n, BLOCK), number)](
-            x, *grad, largest, *geometry, table_grad, n, len(grad.values), first, count, features, dense, BLOCK
+            x,
+            *grad,
+            largest,
+            *geometry,
+            table_grad,
+            n,
+            padded(n),
+            len(grad.values),
+            first,
+            count,
+            features,
+            dense,
+            BLOCK,
         )

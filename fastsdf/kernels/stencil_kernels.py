@@ -10,10 +10,12 @@ from fastsdf.kernels.grid_lines import add, entry, four_lines, four_lines_backwa
 from fastsdf.kernels.levels import faded, locate, read_level, strides
 from fastsdf.kernels.tiles import gradient_scale
 
+COUNTS = ("n", "width", "first", "count")
 
-@triton.jit
+
+@triton.jit(do_not_specialize=COUNTS)
 def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, values_ptr, differences_ptr, n,
-                   width, first, count,
+                   pitch, width, first, count,
              F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -25,8 +27,8 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
     k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
     fade = faded(fade_ptr, level, count)
     feature = (level * F + tl.arange(0, F)).to(tl.int64)
-    place = feature[None, :] * n + points[:, None]
-    stride = width.to(tl.int64) * n
+    place = feature[None, :] * pitch + points[:, None]
+    stride = width.to(tl.int64) * pitch
     out = differences_ptr + place
     per_step = fade / tl.load(step_ptr)
     inside = mask[:, None]
@@ -60,7 +62,7 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
     else:
         center = interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
         tl.store(values_ptr + place, fade * center, mask=inside)
-        for axis in tl.static_range(3):
+        for axis in tl.range(3, num_stages=1):
             rise = _tap(table_ptr, i, j, k, rx, ry, rz, reach, axis, resolution, size, offset, mask, F, DENSE) - center
             fall = _tap(table_ptr, i, j, k, rx, ry, rz, -reach, axis, resolution, size, offset, mask, F, DENSE) - center
             tl.store(out + 2 * axis * stride, per_step * (rise - fall), mask=inside)
@@ -68,37 +70,35 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
 
 
 @triton.jit
-def _shifted(i, r, shift, wanted: tl.constexpr):
-    """Cell and position in it after a move by ``shift`` cells along an axis, if wanted."""
-    if wanted:
-        cells = tl.floor(r + shift)
-        return i + cells.to(tl.int32), r + shift - cells
-    else:
-        return i, r
+def _shifted(i, r, shift):
+    """Cell and position in it after a move by ``shift`` cells along an axis."""
+    cells = tl.floor(r + shift)
+    return i + cells.to(tl.int32), r + shift - cells
 
 
 @triton.jit
-def _tap(table_ptr, i, j, k, rx, ry, rz, shift, axis: tl.constexpr, resolution, size, offset, mask,
+def _tap(table_ptr, i, j, k, rx, ry, rz, shift, axis, resolution, size, offset, mask,
          F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
     """Features (BLOCK, F) at a tap any number of cells away along an axis."""
-    i, rx = _shifted(i, rx, shift, axis == 0)
-    j, ry = _shifted(j, ry, shift, axis == 1)
-    k, rz = _shifted(k, rz, shift, axis == 2)
+    i, rx = _shifted(i, rx, tl.where(axis == 0, shift, 0.0))
+    j, ry = _shifted(j, ry, tl.where(axis == 1, shift, 0.0))
+    k, rz = _shifted(k, rz, tl.where(axis == 2, shift, 0.0))
     return interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
 
 
 @triton.jit
-def _tap_backward(grad_ptr, value, i, j, k, rx, ry, rz, shift, axis: tl.constexpr, resolution, size, offset, mask,
+def _tap_backward(grad_ptr, value, i, j, k, rx, ry, rz, shift, axis, resolution, size, offset, mask,
                   F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
-    i, rx = _shifted(i, rx, shift, axis == 0)
-    j, ry = _shifted(j, ry, shift, axis == 1)
-    k, rz = _shifted(k, rz, shift, axis == 2)
+    """Adds the gradient of `_tap`'s result to the entries."""
+    i, rx = _shifted(i, rx, tl.where(axis == 0, shift, 0.0))
+    j, ry = _shifted(j, ry, tl.where(axis == 1, shift, 0.0))
+    k, rz = _shifted(k, rz, tl.where(axis == 2, shift, 0.0))
     spread(grad_ptr, i, j, k, rx, ry, rz, value, resolution, size, offset, mask, F, DENSE)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=COUNTS)
 def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr,
-                    grad_ptr, n, width, first, count,
+                    grad_ptr, n, pitch, width, first, count,
               F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -110,8 +110,8 @@ def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, 
     k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
     fade = faded(fade_ptr, level, count)
     feature = (level * F + tl.arange(0, F)).to(tl.int64)
-    place = feature[None, :] * n + points[:, None]
-    stride = width.to(tl.int64) * n
+    place = feature[None, :] * pitch + points[:, None]
+    stride = width.to(tl.int64) * pitch
     source = differences_ptr + place
     inside = mask[:, None]
     whole = fade / gradient_scale(largest_ptr)
@@ -157,9 +157,8 @@ def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, 
     else:
         center -= 2 * (sx + sy + sz)
         spread(grad_ptr, i, j, k, rx, ry, rz, center, resolution, size, offset, mask, F, DENSE)
-        _tap_backward(grad_ptr, sx + dx, i, j, k, rx, ry, rz, reach, 0, resolution, size, offset, mask, F, DENSE)
-        _tap_backward(grad_ptr, sx - dx, i, j, k, rx, ry, rz, -reach, 0, resolution, size, offset, mask, F, DENSE)
-        _tap_backward(grad_ptr, sy + dy, i, j, k, rx, ry, rz, reach, 1, resolution, size, offset, mask, F, DENSE)
-        _tap_backward(grad_ptr, sy - dy, i, j, k, rx, ry, rz, -reach, 1, resolution, size, offset, mask, F, DENSE)
-        _tap_backward(grad_ptr, sz + dz, i, j, k, rx, ry, rz, reach, 2, resolution, size, offset, mask, F, DENSE)
-        _tap_backward(grad_ptr, sz - dz, i, j, k, rx, ry, rz, -reach, 2, resolution, size, offset, mask, F, DENSE)
+        for axis in tl.range(3, num_stages=1):
+            d = per_step * tl.load(source + 2 * axis * stride, mask=inside, other=0.0).to(tl.float32)
+            s = per_step * tl.load(source + (2 * axis + 1) * stride, mask=inside, other=0.0).to(tl.float32)
+            _tap_backward(grad_ptr, s + d, i, j, k, rx, ry, rz, reach, axis, resolution, size, offset, mask, F, DENSE)
+            _tap_backward(grad_ptr, s - d, i, j, k, rx, ry, rz, -reach, axis, resolution, size, offset, mask, F, DENSE)

@@ -26,16 +26,16 @@ def exact_dot(a_high, a_low, b_high, b_low):
 
 
 @triton.jit
-def load_features(ptr, columns, points, features, n, mask):
+def load_features(ptr, columns, points, features, pitch, mask):
     """(K, BLOCK) features of points, 0 past the last feature and the last point."""
-    place = columns[:, None].to(tl.int64) * n + points[None, :]
+    place = columns[:, None].to(tl.int64) * pitch + points[None, :]
     return tl.load(ptr + place, mask=(columns < features)[:, None] & mask[None, :], other=0.0)
 
 
 @triton.jit
-def store_features(ptr, value, columns, points, features, n, mask):
+def store_features(ptr, value, columns, points, features, pitch, mask):
     """Writes (BLOCK, K) features of points where `load_features` reads them."""
-    place = columns[None, :].to(tl.int64) * n + points[:, None]
+    place = columns[None, :].to(tl.int64) * pitch + points[:, None]
     tl.store(ptr + place, value, mask=(columns < features)[None, :] & mask[:, None])
 
 
