@@ -6,12 +6,34 @@ reference code of the paper takes one mean over surface and off-surface points t
 the eikonal weight there; here it stays.)
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from fastsdf.config import ViscosityConfig
 from fastsdf.operators import Stencil
+
+TERMS: tuple[str, ...] = ("surface", "inter", "eikonal_off_surface", "eikonal_surface", "normal", "near")
+
+
+class LossInputs(NamedTuple):
+    """What the terms compare the field with, for points in the order surface, near, uniform.
+
+    Attributes:
+        normals, confidence: (s, 3) and (s,) of the surface points.
+        near_distance, near_confidence: (m,) of the near points.
+        viscosity: epsilon, a tensor of one element.
+        step: finite-difference step h, a tensor of one element.
+    """
+
+    normals: Tensor
+    confidence: Tensor
+    near_distance: Tensor
+    near_confidence: Tensor
+    viscosity: Tensor
+    step: Tensor
 
 
 def surface_loss(sdf: Tensor) -> Tensor:

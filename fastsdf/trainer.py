@@ -15,13 +15,12 @@ from torch import Tensor
 
 from fastsdf import losses, schedules
 from fastsdf.adam import Adam, ParameterGroup
+from fastsdf.backends.base import FusedBackend
 from fastsdf.config import FitConfig, ViscosityConfig
 from fastsdf.field import HashGridSDF, split_levels
+from fastsdf.losses import TERMS, LossInputs
 from fastsdf.operators import Stencil
 from fastsdf.sampling import Sampler, TrainBatch
-
-TERMS: tuple[str, ...] = ("surface", "inter", "eikonal_off_surface", "eikonal_surface", "normal", "near")
-
 
 Scalar = float | Tensor
 
@@ -108,17 +107,31 @@ def _eikonal(stencil: Stencil, epsilon: Scalar, step: Scalar, config: ViscosityC
     return losses.residual_loss(losses.viscous_eikonal_residual(stencil, epsilon, config, step), config.power)
 
 
+def fused_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: FitConfig) -> tuple[Tensor, Tensor]:
+    """The weighted total and the unweighted terms (6,) of a batch by a backend that fuses them; as `loss_terms`."""
+    backend = field_.backend
+    assert isinstance(backend, FusedBackend)
+    points = torch.cat([batch.surface, batch.near, batch.uniform])
+    both, _ = field_.stencil(points, points[:0], s.level_count, s.fade, s.step_size)
+    epsilon, step = (v if isinstance(v, Tensor) else points.new_full((), v) for v in (s.viscosity, s.step_size))
+    known = (batch.normals, batch.confidence, batch.near_distance, batch.near_confidence)
+    return backend.losses(*both, LossInputs(*known, epsilon, step), config.loss, config.viscosity)
+
+
 def train_step(state: TrainState, s: StepSettings, config: FitConfig) -> Tensor:
     """One optimiser step; returns the detached terms in the order of `TERMS` (0 where absent), on the device."""
     batch = state.sampler.draw()
-    terms = loss_terms(state.field, batch, s, config)
-    total = torch.stack([getattr(config.loss, name) * value for name, value in terms.items()]).sum()
+    if state.field.fuses(config.operators.mode) and config.sampling.stencil_share == 1.0:
+        total, values = fused_terms(state.field, batch, s, config)
+    else:
+        terms = loss_terms(state.field, batch, s, config)
+        total = torch.stack([getattr(config.loss, name) * value for name, value in terms.items()]).sum()
+        values = torch.stack([terms.get(name, total.new_zeros(())).detach() for name in TERMS])
     grads = torch.autograd.grad(total, state.optimizer.params)
     if config.training.gradient_clip:
         grads = _clipped(grads, config.training.gradient_clip)
     state.optimizer.step(grads, s.rate_factor)
-    zero = total.new_zeros(())
-    return torch.stack([terms.get(name, zero).detach() for name in TERMS])
+    return values
 
 
 def _clipped(grads: Sequence[Tensor], limit: float) -> list[Tensor]:

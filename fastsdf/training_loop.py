@@ -11,8 +11,9 @@ from torch import Tensor
 from fastsdf.captured import CapturedSteps, can_capture
 from fastsdf.config import FitConfig
 from fastsdf.errors import TrainingError
+from fastsdf.losses import TERMS
 from fastsdf.operators import require_mode
-from fastsdf.trainer import TERMS, StepSettings, TrainState, step_settings, train_step
+from fastsdf.trainer import StepSettings, TrainState, step_settings, train_step
 
 LOGGED = ("progress", "active_levels", "step_size", "viscosity", "rate_factor")
 

@@ -7,7 +7,7 @@ A backend is a set of pure functions over the canonical weights of `fastsdf.fiel
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,10 @@ from torch import Tensor
 from fastsdf.adam import Moments
 from fastsdf.errors import UnsupportedDerivative
 from fastsdf.grid import GridSpec
+
+if TYPE_CHECKING:
+    from fastsdf.config import LossConfig, ViscosityConfig
+    from fastsdf.losses import LossInputs
 
 
 def any_grid(grid: GridSpec) -> str:
@@ -116,6 +120,29 @@ class FusedBackend(Backend, Protocol):
         Returns:
             u (n,), grad u (n, 3) and lap u (n,) at ``x``, and u (m,) at ``others``; differentiable once with respect
             to the weights.
+        """
+        ...
+
+    def losses(
+        self,
+        sdf: Tensor,
+        gradient: Tensor,
+        laplacian: Tensor,
+        inputs: "LossInputs",
+        weights: "LossConfig",
+        viscosity: "ViscosityConfig",
+    ) -> tuple[Tensor, Tensor]:
+        """The terms of `fastsdf.losses` over surface, near and uniform points, in this order.
+
+        Args:
+            sdf, gradient, laplacian: the field at all n points.
+            inputs: what to compare it with.
+            weights: of the terms.
+            viscosity: the form of the eikonal residual.
+
+        Returns:
+            The weighted total (1,), differentiable once, and the terms, unweighted, in the order of
+            `fastsdf.losses.TERMS`; a mean over no points is 0.
         """
         ...
 

@@ -12,11 +12,14 @@ from torch.nn import functional
 
 from fastsdf.adam import Moments
 from fastsdf.backends.base import BackendInfo, FieldWeights, FusedLevels, refuse_point_gradient
+from fastsdf.config import LossConfig, ViscosityConfig
 from fastsdf.grid import GridSpec
 from fastsdf.kernels import adam
 from fastsdf.kernels.encode import encode_backward, encode_forward, padded
 from fastsdf.kernels.fused import FusedField, FusedInputs
 from fastsdf.kernels.levels import LevelTable, level_table
+from fastsdf.kernels.loss import FusedLoss
+from fastsdf.losses import LossInputs
 
 
 class TritonBackend:
@@ -47,6 +50,18 @@ class TritonBackend:
         table = level_table(weights.grid, weights.reach, 0.0, x.device)
         inputs = FusedInputs(table, levels.count, levels.fade, step, weights.softplus_beta)
         return FusedField.apply(x.contiguous(), others.contiguous(), inputs, weights.table, *_six(weights))  # pyright: ignore[reportReturnType]
+
+    def losses(
+        self,
+        sdf: Tensor,
+        gradient: Tensor,
+        laplacian: Tensor,
+        inputs: LossInputs,
+        weights: LossConfig,
+        viscosity: ViscosityConfig,
+    ) -> tuple[Tensor, Tensor]:
+        """See `fastsdf.backends.base.FusedBackend.losses`."""
+        return FusedLoss.apply(sdf, gradient, laplacian, inputs, weights, viscosity)  # pyright: ignore[reportReturnType]
 
     def adam_update(
         self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
