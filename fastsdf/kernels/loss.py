@@ -13,7 +13,6 @@ from fastsdf.config import LossConfig, ViscosityConfig
 from fastsdf.losses import TERMS, LossInputs
 
 BLOCK = 256
-_FORMS = {"none": 0, "uniform": 1, "signed": 2}
 _TOTAL = tl.constexpr(len(TERMS))
 
 
@@ -38,7 +37,7 @@ class FusedLoss(torch.autograd.Function):
             sdf, gradient, laplacian, inputs.normals, inputs.confidence, inputs.near_distance, inputs.near_confidence,
             inputs.viscosity, inputs.step, *grads, out, n, surface, near,
             *(float(getattr(weights, name)) for name in TERMS), float(weights.inter_sharpness),
-            FORM=_FORMS[viscosity.form], SQUARED=viscosity.residual == "squared_norm", POWER=viscosity.power,
+            SIGNED=viscosity.form == "signed", SQUARED=viscosity.residual == "squared_norm", POWER=viscosity.power,
             ON_SURFACE=viscosity.on_surface, BLOCK=BLOCK,
         )  # fmt: skip
         ctx.save_for_backward(*grads)
@@ -70,7 +69,7 @@ def _loss(
     sdf_ptr, gradient_ptr, laplacian_ptr, normal_ptr, confidence_ptr, distance_ptr, near_confidence_ptr,
     viscosity_ptr, step_ptr, to_sdf_ptr, to_gradient_ptr, to_laplacian_ptr, out_ptr, n, surface, near,
     w_surface, w_inter, w_off, w_on, w_normal, w_near, sharpness,
-    FORM: tl.constexpr, SQUARED: tl.constexpr, POWER: tl.constexpr, ON_SURFACE: tl.constexpr, BLOCK: tl.constexpr,
+    SIGNED: tl.constexpr, SQUARED: tl.constexpr, POWER: tl.constexpr, ON_SURFACE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     point = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = point < n
@@ -98,15 +97,13 @@ def _loss(
     squared = gx * gx + gy * gy + gz * gz
     norm = tl.sqrt(tl.maximum(squared, 1e-12))
     residual = squared - 1 if SQUARED else norm - 1
-    viscous = tl.zeros_like(u)
-    if FORM > 0:
+    viscous = tl.zeros_like(u) + tl.load(viscosity_ptr)
+    if SIGNED:
         h = tl.load(step_ptr)
-        viscous += tl.load(viscosity_ptr)
-        if FORM == 2:
-            viscous *= u / tl.sqrt(u * u + h * h)
-        if not ON_SURFACE:
-            viscous = tl.where(on, 0.0, viscous)
-        residual -= viscous * lap
+        viscous *= u / tl.sqrt(u * u + h * h)
+    if not ON_SURFACE:
+        viscous = tl.where(on, 0.0, viscous)
+    residual -= viscous * lap
     size = tl.abs(residual) if POWER == 1 else residual * residual
     pull = _sign(residual) if POWER == 1 else 2 * residual
     _add(out_ptr, 2, tl.where(mask & (point >= surface), size * share_off, 0.0), w_off)
