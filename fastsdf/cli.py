@@ -72,7 +72,7 @@ def fit(
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
 ) -> None:
     """Reconstruct a surface from a scan: writes mesh.ply, config.yaml, run.json and checkpoint.pt into a run folder."""
-    from fastsdf import commands
+    from fastsdf import fit_command
     from fastsdf.config_io import load_config
 
     if resume is not None:
@@ -81,7 +81,7 @@ def fit(
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
             )
-        commands.resume_run(resume)
+        fit_command.resume_run(resume)
         return
     if not scans:
         raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
@@ -96,7 +96,7 @@ def fit(
         device=device,
         seed=seed,
     )
-    commands.fit_scan(scans, out, settings, _reading(sensor, poses, stride))
+    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride))
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -113,13 +113,13 @@ def info(
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
     """Say what a scan holds and what a fit would choose for it."""
-    from fastsdf import commands
+    from fastsdf import info_command
     from fastsdf.config_io import load_config
 
     if not scans:
         raise InputError("no scan given; write: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
-    commands.info(scans, settings, _reading(sensor, poses, stride), json)
+    info_command.info(scans, settings, _reading(sensor, poses, stride), json)
 
 
 @app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")
@@ -162,9 +162,9 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the surface samples.")] = 0,
 ) -> None:
     """Score a mesh against a reference: accuracy, completeness, Chamfer, F-score, normals, hallucinated area."""
-    from fastsdf import commands
+    from fastsdf import eval_command
 
-    commands.evaluate_mesh(mesh, reference, observed, protocol, json, seed)
+    eval_command.evaluate_mesh(mesh, reference, observed, protocol, json, seed)
 
 
 @config_app.command("show")
@@ -189,9 +189,9 @@ def config_presets() -> None:
 @app.command()
 def doctor() -> None:
     """Say which devices, backends and readers work here, and why the others do not."""
-    from fastsdf import commands
+    from fastsdf import info_command
 
-    commands.doctor()
+    info_command.doctor()
 
 
 def _reading(sensor: str | None, poses: Path | None, stride: int | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@
 from typing import Any, Protocol
 
 import torch
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from fastsdf.kernels import has_kernels
@@ -47,6 +46,8 @@ class TreeIndex:
 
     def __init__(self, points: Tensor):
         self._points = points
+        from scipy.spatial import KDTree  # slow to import, and not needed on a GPU
+
         self._tree = KDTree(points.detach().cpu().numpy())
 
     @property

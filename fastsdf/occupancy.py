@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from fastsdf.kernels import has_kernels
@@ -58,6 +57,8 @@ def clearance(counts: Tensor) -> Tensor:
         from fastsdf.kernels.chessboard import chessboard_distance
 
         return chessboard_distance((counts > 0) & (_sums_of_27(counts.clamp_max(MIN_POINTS)) >= MIN_POINTS))
+    from scipy import ndimage  # slow to import, and not needed on a GPU
+
     number = counts.cpu().numpy()
     crowded = ndimage.uniform_filter(number.astype(np.float32), 3, mode="constant") * 27 > MIN_POINTS - 0.5
     distance = np.empty(number.shape, np.int32)

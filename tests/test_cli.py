@@ -16,7 +16,7 @@ import pytest
 import torch
 from cli_runs import box_room, write_scan
 
-from fastsdf import cli, commands
+from fastsdf import cli, fit_command
 from fastsdf.io import read_mesh, read_point_cloud
 from fastsdf.normalize import SceneTransform, fit_transform
 from fastsdf.run_folder import RunFolder
@@ -107,7 +107,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
         yield lambda: True
 
     with monkeypatch.context() as patch:
-        patch.setattr(commands, "_stop_on_interrupt", stop_at_once)
+        patch.setattr(fit_command, "_stop_on_interrupt", stop_at_once)
         code, errors = call("fit", fitted.parent / "scan.ply", "-o", tmp_path, *QUICK)
     assert (
         code == 1
@@ -123,7 +123,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
 def test_the_first_interrupt_asks_and_the_second_interrupts(request: pytest.FixtureRequest) -> None:
     request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with commands._stop_on_interrupt() as asked:
+    with fit_command._stop_on_interrupt() as asked:
         assert not asked()
         os.kill(os.getpid(), signal.SIGINT)
         assert asked()

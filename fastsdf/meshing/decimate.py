@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.spatial import KDTree
+import torch
 
 from fastsdf.errors import InputError
+from fastsdf.nearest import point_index
 from fastsdf.scan import TriangleMesh
 
 MIN_FACES = 4
@@ -32,8 +33,8 @@ def decimate(mesh: TriangleMesh, max_faces: int) -> TriangleMesh:
     centre = mesh.vertices.mean(axis=0)
     vertices, faces = simplify(mesh.vertices - centre, mesh.faces.astype(np.int32), target_count=int(max_faces))
     vertices, faces = np.asarray(vertices, np.float64) + centre, np.asarray(faces, np.int64)
-    _, nearest = KDTree(mesh.vertices).query(vertices, workers=-1)
-    old = mesh.take(np.asarray(nearest), faces)
+    _, nearest = point_index(torch.as_tensor(mesh.vertices)).query(torch.as_tensor(vertices), 1)
+    old = mesh.take(nearest[:, 0].numpy(), faces)
     used, proper = np.unique(faces[(faces != faces[:, [1, 2, 0]]).all(axis=1)], return_inverse=True)
     whole = TriangleMesh(vertices, faces, old.normals, old.colors, old.attributes)
     return whole.take(used, proper.reshape(-1, 3))

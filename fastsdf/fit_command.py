@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the commands do, with progress and tables for a person and files for the next program."""
+"""``fastsdf fit``: the main job, with progress and a table for a person and files for the next program."""
 
 import signal
 import time
@@ -10,15 +10,12 @@ from typing import Any
 
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
-from fastsdf.doctor import examine
 from fastsdf.errors import TrainingError
-from fastsdf.evaluation import evaluate, protocol_named, rows
-from fastsdf.inspection import inspect_scan, inspection_rows
-from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud, read_point_clouds, write_mesh
+from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
 from fastsdf.pipeline import Session, prepare_scan, start_fit
-from fastsdf.run_folder import RunFolder, write_json
+from fastsdf.run_folder import RunFolder
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.training_loop import train
@@ -61,20 +58,6 @@ def fit_scan(scans: Sequence[Path], out: Path | None, config: FitConfig, reading
     _finish(console, run, session, watch, {})
 
 
-def info(scans: Sequence[Path], config: FitConfig, reading: dict[str, Any], json: Path | None) -> None:
-    """Prints what a scan holds and what a fit would choose for it."""
-    console = ui.make_console()
-    names = [str(scan) for scan in expand_paths(scans)]
-    cloud = read_point_clouds(names, **reading)
-    with console.status("measuring the scan"):
-        facts = inspect_scan(cloud, config)
-    for note in cloud.notes:
-        console.print(f"note: {note}")
-    ui.print_table(console, list_some(names), inspection_rows(facts))
-    if json:
-        write_json({"scans": names, **facts}, json)
-
-
 def resume_run(path: Path) -> None:
     """Goes on with an interrupted fit."""
     console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
@@ -82,26 +65,6 @@ def resume_run(path: Path) -> None:
         session = run.resume()
     console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
     _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
-
-
-def evaluate_mesh(
-    mesh: Path, reference: Path, observed: Path | None, protocol: str, json: Path | None, seed: int
-) -> None:
-    """Scores a mesh and prints the figures."""
-    chosen = protocol_named(protocol)
-    truth = read_mesh(reference) if is_mesh_file(reference) else read_point_cloud(reference)
-    seen = read_point_cloud(observed) if observed else None
-    metrics = evaluate(read_mesh(mesh), truth, protocol=protocol, seed=seed, observed=seen)
-    ui.print_table(
-        ui.make_console(), f"{mesh} against {reference} (protocol {chosen.name})", [r[:3] for r in rows(metrics)]
-    )
-    if json:
-        write_json({"mesh": str(mesh), "reference": str(reference), **metrics.as_dict()}, json)
-
-
-def doctor() -> None:
-    """Prints what works on this machine."""
-    ui.print_table(ui.make_console(), "fastsdf doctor", examine())
 
 
 def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, origin: dict[str, Any]) -> None:
