@@ -5,10 +5,13 @@ The scheduled values of all steps lie in a table on the device, of which every r
 graph for each number of active levels, so that locked levels cost nothing.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from fastsdf.config import FitConfig
+from fastsdf.replay import Replayed
 from fastsdf.trainer import StepSettings, TrainState, step_settings, train_step
 
 
@@ -33,20 +36,14 @@ class CapturedSteps:
         device = state.field.table.device
         self._table = torch.tensor(rows, dtype=state.field.table.dtype, device=device)
         self._position = torch.tensor([state.step], device=device)
-        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
-        self._tried: set[int] = set()
+        self._by_count: dict[int, Replayed] = {}
 
     def __call__(self, step: int) -> Tensor:
         """The terms of the step, which must be the one after the last."""
         count = self._settings[step].level_count
-        if count not in self._tried:  # compiles and loads what the graph will hold
-            self._tried.add(count)
-            return self._step(count)
-        if count not in self._graphs:
-            self._graphs[count] = self._capture(count)
-        graph, terms = self._graphs[count]
-        graph.replay()
-        return terms.clone()
+        if count not in self._by_count:
+            self._by_count[count] = Replayed(partial(self._step, count), self._state.sampler.generator)
+        return self._by_count[count]().clone()
 
     def _step(self, count: int) -> Tensor:
         """One step with the values of the table's next row."""
@@ -54,11 +51,3 @@ class CapturedSteps:
         self._position += 1
         scheduled = StepSettings(float("nan"), float(count), count, fade, step_size, viscosity, rate_factor)
         return train_step(self._state, scheduled, self._config)
-
-    def _capture(self, count: int) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._state.sampler.generator)
-        pool = next(iter(self._graphs.values()))[0].pool() if self._graphs else None
-        with torch.cuda.graph(graph, pool=pool):
-            terms = self._step(count)
-        return graph, terms

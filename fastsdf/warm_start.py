@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fastsdf.adam import Adam, ParameterGroup
 from fastsdf.field import HashGridSDF
+from fastsdf.replay import Replayed
 from fastsdf.sampling import BOX_PADDING
 
 POINTS_PER_STEP = 4096
@@ -55,8 +56,14 @@ def warm_start(
     """
     lower, upper = box[0] - BOX_PADDING, box[1] + BOX_PADDING
     optimizer = Adam([ParameterGroup(list(field.parameters()), RATE)], field.backend.adam_update)
-    for _ in range(steps):
+
+    def step() -> Tensor:
         unit = torch.rand((POINTS_PER_STEP, 3), generator=generator, device=lower.device, dtype=lower.dtype)
         x = lower + (upper - lower) * unit
         loss = (field(x, levels) - target(x)).abs().mean()
         optimizer.step(torch.autograd.grad(loss, optimizer.params))
+        return loss.detach()
+
+    run = Replayed(step, generator) if field.table.is_cuda and field.fuses("central") else step
+    for _ in range(steps):
+        run()
