@@ -37,12 +37,13 @@ class CapturedSteps:
         self._table = torch.tensor(rows, dtype=state.field.table.dtype, device=device)
         self._position = torch.tensor([state.step], device=device)
         self._by_count: dict[int, Replayed] = {}
+        self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, step: int) -> Tensor:
         """The terms of the step, which must be the one after the last."""
         count = self._settings[step].level_count
         if count not in self._by_count:
-            self._by_count[count] = Replayed(partial(self._step, count), self._state.sampler.generator)
+            self._by_count[count] = Replayed(partial(self._step, count), self._state.sampler.generator, self._pool)
         return self._by_count[count]().clone()
 
     def _step(self, count: int) -> Tensor:

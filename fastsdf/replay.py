@@ -2,6 +2,7 @@
 """CUDA graphs: work that was done once is repeated without Python."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,10 +17,11 @@ class Replayed:
     Args:
         function: what to do; returns one tensor, which the next call overwrites.
         generator: the generator that it draws from.
+        pool: memory pool shared with other functions of which never two run at once (`torch.cuda.graph_pool_handle`).
     """
 
-    def __init__(self, function: Callable[[], Tensor], generator: torch.Generator):
-        self._function, self._generator = function, generator
+    def __init__(self, function: Callable[[], Tensor], generator: torch.Generator, pool: Any = None):
+        self._function, self._generator, self._pool = function, generator, pool
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Tensor | None = None
 
@@ -31,7 +33,7 @@ class Replayed:
         if self._graph is None:
             self._graph = torch.cuda.CUDAGraph()
             self._graph.register_generator_state(self._generator)
-            with torch.cuda.graph(self._graph):
+            with torch.cuda.graph(self._graph, pool=self._pool):
                 self._result = self._function()
         self._graph.replay()
         return self._result
