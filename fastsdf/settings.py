@@ -14,7 +14,7 @@ LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
 CELLS_PER_SURFACE_CELL = 1.5
 GRID_WIDTH = 2.5
 MAX_LEVELS = 24
-UNLOCK_END = {"cuda": 0.5, "cpu": 0.0}
+UNLOCK_END_ORIENTED = 0.0
 UNLOCK_END_UNORIENTED = 0.5
 
 
@@ -57,7 +57,7 @@ def resolve_settings(
     levels = filled.training.levels
     if levels.unlock_end is not None:
         return filled
-    levels = levels.model_copy(update={"unlock_end": UNLOCK_END[kind] if oriented else UNLOCK_END_UNORIENTED})
+    levels = levels.model_copy(update={"unlock_end": UNLOCK_END_ORIENTED if oriented else UNLOCK_END_UNORIENTED})
     return filled.model_copy(update={"training": filled.training.model_copy(update={"levels": levels})})
 
 
