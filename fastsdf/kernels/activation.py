@@ -2,67 +2,65 @@
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
 """Activations on values and on their differences, without cancellation of large numbers: device functions.
 
-softplus(t) is max(t, 0) plus a bump log(1 + e^-|t|) of at most log 2. The difference of the first part is formed from
-the difference of t, exactly; that of the bump from two bumps, to 1e-7 whatever t is.
+Values come in units in which the activation is simplest: t = z for relu, t = z beta log2(e) for softplus, which is
+then max(t, 0) plus a bump log2(1 + 2^-|t|) of at most 1. The difference of the first part is formed from the difference
+of t, exactly; that of the bump from two bumps, to 1e-7 whatever t is. Differences come per h; ``half`` is h / 2 in units
+of t, and ``back`` is 1 / h in the same.
 """
 
 import triton
 import triton.language as tl
 
-_LOG2_E = tl.constexpr(1.4426950408889634)
-_LN_2 = tl.constexpr(0.6931471805599453)
-
 
 @triton.jit
 def _bump(t):
-    """log(1 + e^-|t|)."""
-    return tl.log2(1 + tl.exp2(tl.abs(t) * -_LOG2_E)) * _LN_2
+    """log2(1 + 2^-|t|)."""
+    return tl.log2(1 + tl.exp2(-tl.abs(t)))
 
 
 @triton.jit
-def _relu_rise(z, d):
-    """max(z + d, 0) - max(z, 0)."""
-    return tl.where(z > 0, tl.maximum(d, -z), tl.maximum(z + d, 0.0))
-
-
-@triton.jit
-def activate(z, beta, SOFTPLUS: tl.constexpr):
-    """act(z): softplus(beta z) / beta, or relu."""
+def _rise(t, d, bump, SOFTPLUS: tl.constexpr):
+    """act(t + d) - act(t); ``bump`` is that of t."""
+    rise = tl.where(t > 0, tl.maximum(d, -t), tl.maximum(t + d, 0.0))
     if SOFTPLUS:
-        return tl.maximum(z, 0.0) + _bump(beta * z) / beta
+        rise += _bump(t + d) - bump
+    return rise
+
+
+@triton.jit
+def activate(t, SOFTPLUS: tl.constexpr):
+    """act(t), in units of t."""
+    if SOFTPLUS:
+        return tl.maximum(t, 0.0) + _bump(t)
     else:
-        return tl.maximum(z, 0.0)
+        return tl.maximum(t, 0.0)
 
 
 @triton.jit
-def slope(z, beta, SOFTPLUS: tl.constexpr):
-    """act'(z)."""
+def slope(t, SOFTPLUS: tl.constexpr):
+    """act'(t)."""
     if SOFTPLUS:
-        e = tl.exp2(tl.abs(beta * z) * -_LOG2_E)
-        return tl.where(z >= 0, 1.0, e) / (1 + e)
+        e = tl.exp2(-tl.abs(t))
+        return tl.where(t >= 0, 1.0, e) / (1 + e)
     else:
-        return tl.where(z > 0, 1.0, 0.0)
+        return tl.where(t > 0, 1.0, 0.0)
 
 
 @triton.jit
-def activate_differences(z, first, second, beta, SOFTPLUS: tl.constexpr):
-    """First and second difference of act(z) over the two taps of an axis, from those of z."""
-    up, down = 0.5 * (second + first), 0.5 * (second - first)
-    rise, fall = _relu_rise(z, up), _relu_rise(z, down)
-    if SOFTPLUS:
-        center = _bump(beta * z)
-        rise += (_bump(beta * (z + up)) - center) / beta
-        fall += (_bump(beta * (z + down)) - center) / beta
-    return rise - fall, rise + fall
+def activate_differences(t, first, second, half, back, SOFTPLUS: tl.constexpr):
+    """First and second difference of the activation over the two taps of an axis, per h, from those of its input."""
+    bump = _bump(t)
+    rise = _rise(t, half * (second + first), bump, SOFTPLUS)
+    fall = _rise(t, half * (second - first), bump, SOFTPLUS)
+    return back * (rise - fall), back * (rise + fall)
 
 
 @triton.jit
-def activate_differences_backward(z, first, second, grad_first, grad_second, beta, SOFTPLUS: tl.constexpr):
-    """Gradients of `activate_differences` to z, first and second."""
-    up, down = 0.5 * (second + first), 0.5 * (second - first)
+def activate_differences_backward(t, first, second, grad_first, grad_second, half, SOFTPLUS: tl.constexpr):
+    """Gradients of `activate_differences`: h times that to the centre's value, those to first and second."""
+    center = slope(t, SOFTPLUS)
+    slope_up, slope_down = slope(t + half * (second + first), SOFTPLUS), slope(t + half * (second - first), SOFTPLUS)
     grad_up, grad_down = grad_second + grad_first, grad_second - grad_first
-    center = slope(z, beta, SOFTPLUS)
-    slope_up, slope_down = slope(z + up, beta, SOFTPLUS), slope(z + down, beta, SOFTPLUS)
-    to_z = grad_up * (slope_up - center) + grad_down * (slope_down - center)
-    to_up, to_down = grad_up * slope_up, grad_down * slope_down
-    return to_z, 0.5 * (to_up - to_down), 0.5 * (to_up + to_down)
+    to_up, to_down = 0.5 * (grad_up * slope_up), 0.5 * (grad_down * slope_down)
+    to_center = grad_up * (slope_up - center) + grad_down * (slope_down - center)
+    return to_center, to_up - to_down, to_up + to_down

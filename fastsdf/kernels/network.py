@@ -2,6 +2,7 @@
 # pyright: reportCallIssue=false, reportArgumentType=false
 """Launches of the network's kernels: u with its gradient and Laplacian from encoded stencils, forward and backward."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -68,7 +69,7 @@ def network_forward(x: Tensor, encoded: Encoded, network: Network, step: Tensor)
         sizes = _sizes(encoded, network)
         forward_kernel[(triton.cdiv(n, sizes["BLOCK"]),)](
             x, *encoded, *network.tensors, step, value, gradient, laplacian, n, encoded.values.shape[1],
-            len(encoded.values), network.w1.shape[1], network.beta, **sizes,
+            len(encoded.values), network.w1.shape[1], _unit(network.beta), **sizes,
         )  # fmt: skip
     return value, gradient, laplacian
 
@@ -93,7 +94,7 @@ def network_backward(
         programs = min(triton.cdiv(len(x), sizes["BLOCK"]), _PROGRAMS_PER_CORE * _cores(x.device))
         backward_kernel[(programs,)](
             x, *encoded, *network.tensors, step, *grads, largest, *to_encoded, *to_weights, len(x),
-            encoded.values.shape[1], len(encoded.values), network.w1.shape[1], network.beta, **sizes,
+            encoded.values.shape[1], len(encoded.values), network.w1.shape[1], _unit(network.beta), **sizes,
         )  # fmt: skip
     return to_encoded, largest, to_weights
 
@@ -107,9 +108,14 @@ def _sizes(encoded: Encoded, network: Network) -> dict[str, int | bool]:
         "TWO": len(network.b2) > 0,
         "SOFTPLUS": network.beta > 0,
         "TAPS": len(encoded.differences) > 0,
-        "BLOCK": 64,
+        "BLOCK": 16,
         "num_warps": 8 if hidden > 64 else 4,
     }
+
+
+def _unit(beta: float) -> float:
+    """1 in units of `fastsdf.kernels.activation`."""
+    return beta * math.log2(math.e) if beta > 0 else 1.0
 
 
 def _cores(device: torch.device) -> int:

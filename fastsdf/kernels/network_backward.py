@@ -45,80 +45,81 @@ def largest_kernel(value_ptr, gradient_ptr, laplacian_ptr, step_ptr, out_ptr, n,
 def backward_kernel(
     x_ptr, values_ptr, differences_ptr, w1_ptr, b1_ptr, w2_ptr, b2_ptr, w3_ptr, b3_ptr, step_ptr,
     grad_value_ptr, grad_gradient_ptr, grad_laplacian_ptr, largest_ptr, to_values_ptr, to_differences_ptr,
-    to_w1_ptr, to_b1_ptr, to_w2_ptr, to_b2_ptr, to_w3_ptr, to_b3_ptr, n, pitch, features, width, beta,
+    to_w1_ptr, to_b1_ptr, to_w2_ptr, to_b2_ptr, to_w3_ptr, to_b3_ptr, n, pitch, features, width, unit,
     H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """See `fastsdf.kernels.network.network_backward`."""
-    unit, feature = tl.arange(0, H), tl.arange(0, K)
-    w1, w1_low = halves(load_first_weights(w1_ptr, unit, feature, features, width))
-    wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, unit, width))
-    h, scale = tl.load(step_ptr), gradient_scale(largest_ptr)
+    """See `fastsdf.kernels.network.network_backward`; ``unit`` is 1 in units of the activation."""
+    hidden, feature = tl.arange(0, H), tl.arange(0, K)
+    w1, w1_low = halves(load_first_weights(w1_ptr, hidden, feature, features, width))
+    wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, hidden, width))
+    per_h, scale = 1 / tl.load(step_ptr), gradient_scale(largest_ptr)
+    half, back, per_unit = 0.5 * unit / per_h, per_h / unit, 1 / unit
     stride = features.to(tl.int64) * pitch
     to_w1, to_wp, to_w3 = tl.zeros((H, K), tl.float32), tl.zeros((H, 16), tl.float32), tl.zeros((H, 16), tl.float32)
     to_b3 = tl.zeros((BLOCK,), tl.float32)
     if TWO:
-        w2, w2_low = halves(tl.load(w2_ptr + unit[None, :] * H + unit[:, None]))
+        w2, w2_low = halves(tl.load(w2_ptr + hidden[None, :] * H + hidden[:, None]))
         to_w2, to_b2 = tl.zeros((H, H), tl.float32), tl.zeros((H, 16), tl.float32)
     for block in tl.range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0), num_stages=1):
         points = block * BLOCK + tl.arange(0, BLOCK)
         mask = points < n
         x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
         p, p_low = halves(positions(x_ptr, points, mask))
-        z1 = exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low)
-        last = z1
+        t1 = unit * (exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low))
+        last = t1
         if TWO:
-            hidden, hidden_low = halves(activate(z1, beta, SOFTPLUS))
-            last = exact_dot(hidden, hidden_low, w2, w2_low) + tl.load(b2_ptr + unit)[None, :]
+            a, a_low = halves(activate(t1, SOFTPLUS) * per_unit)
+            last = unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :])
         grad = scale * tl.load(grad_value_ptr + points, mask=mask, other=0.0)
         to_b3 += grad
-        to_w3 += tl.dot(tl.trans(activate(last, beta, SOFTPLUS).to(tl.float16)), column(grad, 0))
-        to_last = grad[:, None] * tl.load(w3_ptr + unit)[None, :] * slope(last, beta, SOFTPLUS)
+        to_w3 += tl.dot(tl.trans((activate(last, SOFTPLUS) * per_unit).to(tl.float16)), column(grad, 0))
+        to_last = grad[:, None] * tl.load(w3_ptr + hidden)[None, :] * slope(last, SOFTPLUS)
         to_z1 = tl.zeros((BLOCK, H), tl.float32)
         if TAPS:
-            grad_second = scale / h * tl.load(grad_laplacian_ptr + points, mask=mask, other=0.0)
+            grad_second = scale * per_h * tl.load(grad_laplacian_ptr + points, mask=mask, other=0.0)
             for axis in tl.range(3, num_stages=1):
                 grad_first = 0.5 * scale * tl.load(grad_gradient_ptr + 3 * points + axis, mask=mask, other=0.0)
                 here = 2 * axis * stride
                 x_first = load_features(differences_ptr + here, feature, points, features, pitch, mask)
                 x_second = load_features(differences_ptr + here + stride, feature, points, features, pitch, mask)
                 moved = column(tl.where(mask, 2.0, 0.0), axis + 1)
-                first_1 = h * (tl.dot(tl.trans(x_first), w1) + tl.dot(moved, wp))
-                second_1 = h * tl.dot(tl.trans(x_second), w1)
-                first_2, second_2 = activate_differences(z1, first_1, second_1, beta, SOFTPLUS)
-                half_first, half_second = (first_2 / h).to(tl.float16), (second_2 / h).to(tl.float16)
-                w3 = tl.load(w3_ptr + unit)[None, :]
+                first_1 = tl.dot(tl.trans(x_first), w1) + tl.dot(moved, wp)
+                second_1 = tl.dot(tl.trans(x_second), w1)
+                first_2, second_2 = activate_differences(t1, first_1, second_1, half, back, SOFTPLUS)
+                half_first, half_second = first_2.to(tl.float16), second_2.to(tl.float16)
+                w3 = tl.load(w3_ptr + hidden)[None, :]
                 to_first, to_second = grad_first[:, None] * w3, grad_second[:, None] * w3
                 if TWO:
-                    first_3, second_3 = h * tl.dot(half_first, w2), h * tl.dot(half_second, w2)
+                    first_3, second_3 = tl.dot(half_first, w2), tl.dot(half_second, w2)
                     more, to_first, to_second = activate_differences_backward(
-                        last, first_3, second_3, to_first, to_second, beta, SOFTPLUS
+                        last, first_3, second_3, to_first, to_second, half, SOFTPLUS
                     )
-                    to_last += more / h
+                    to_last += per_h * more
                     to_half, to_half_second = to_first.to(tl.float16), to_second.to(tl.float16)
                     to_w2 += tl.dot(tl.trans(to_half), half_first) + tl.dot(tl.trans(to_half_second), half_second)
                     to_first, to_second = tl.dot(to_half, tl.trans(w2)), tl.dot(to_half_second, tl.trans(w2))
-                    first_2, second_2 = activate_differences(last, first_3, second_3, beta, SOFTPLUS)
-                    half_first, half_second = (first_2 / h).to(tl.float16), (second_2 / h).to(tl.float16)
+                    first_2, second_2 = activate_differences(last, first_3, second_3, half, back, SOFTPLUS)
+                    half_first, half_second = first_2.to(tl.float16), second_2.to(tl.float16)
                 to_w3 += tl.dot(tl.trans(half_first), column(grad_first, 0))
                 to_w3 += tl.dot(tl.trans(half_second), column(grad_second, 0))
                 more, to_first, to_second = activate_differences_backward(
-                    z1, first_1, second_1, to_first, to_second, beta, SOFTPLUS
+                    t1, first_1, second_1, to_first, to_second, half, SOFTPLUS
                 )
-                to_z1 += more / h
+                to_z1 += per_h * more
                 to_half, to_half_second = to_first.to(tl.float16), to_second.to(tl.float16)
                 to_wp += tl.dot(tl.trans(to_half), moved)
                 to_w1 += tl.dot(tl.trans(to_half), tl.trans(x_first))
                 to_w1 += tl.dot(tl.trans(to_half_second), tl.trans(x_second))
-                back = tl.dot(to_half, tl.trans(w1)).to(tl.float16)
-                store_features(to_differences_ptr + here, back, feature, points, features, pitch, mask)
-                back = tl.dot(to_half_second, tl.trans(w1)).to(tl.float16)
-                store_features(to_differences_ptr + here + stride, back, feature, points, features, pitch, mask)
+                to_x = tl.dot(to_half, tl.trans(w1)).to(tl.float16)
+                store_features(to_differences_ptr + here, to_x, feature, points, features, pitch, mask)
+                to_x = tl.dot(to_half_second, tl.trans(w1)).to(tl.float16)
+                store_features(to_differences_ptr + here + stride, to_x, feature, points, features, pitch, mask)
         if TWO:
             to_half = to_last.to(tl.float16)
             to_b2 += tl.dot(tl.trans(to_half), p)
-            to_w2 += tl.dot(tl.trans(to_half), activate(z1, beta, SOFTPLUS).to(tl.float16))
-            to_z1 += tl.dot(to_half, tl.trans(w2)) * slope(z1, beta, SOFTPLUS)
+            to_w2 += tl.dot(tl.trans(to_half), a)
+            to_z1 += tl.dot(to_half, tl.trans(w2)) * slope(t1, SOFTPLUS)
         else:
             to_z1 += to_last
         to_half = to_z1.to(tl.float16)
@@ -128,15 +129,15 @@ def backward_kernel(
     whole = 1 / scale
     slot = tl.arange(0, 16)
     bias, position = (
-        (slot == 0)[None, :] & (unit >= 0)[:, None],
-        ((slot > 0) & (slot < 4))[None, :] & (unit >= 0)[:, None],
+        (slot == 0)[None, :] & (hidden >= 0)[:, None],
+        ((slot > 0) & (slot < 4))[None, :] & (hidden >= 0)[:, None],
     )
-    place = unit[:, None] * width + 3 + feature[None, :]
-    tl.atomic_add(to_w1_ptr + place, whole * to_w1, mask=(feature < features)[None, :] & (unit >= 0)[:, None])
-    tl.atomic_add(to_w1_ptr + unit[:, None] * width + slot[None, :] - 1, whole * to_wp, mask=position)
-    tl.atomic_add(to_b1_ptr + unit[:, None] + 0 * slot[None, :], whole * to_wp, mask=bias)
-    tl.atomic_add(to_w3_ptr + unit[:, None] + 0 * slot[None, :], whole * to_w3, mask=bias)
+    place = hidden[:, None] * width + 3 + feature[None, :]
+    tl.atomic_add(to_w1_ptr + place, whole * to_w1, mask=(feature < features)[None, :] & (hidden >= 0)[:, None])
+    tl.atomic_add(to_w1_ptr + hidden[:, None] * width + slot[None, :] - 1, whole * to_wp, mask=position)
+    tl.atomic_add(to_b1_ptr + hidden[:, None] + 0 * slot[None, :], whole * to_wp, mask=bias)
+    tl.atomic_add(to_w3_ptr + hidden[:, None] + 0 * slot[None, :], whole * to_w3, mask=bias)
     tl.atomic_add(to_b3_ptr, whole * tl.sum(to_b3, axis=0))
     if TWO:
-        tl.atomic_add(to_w2_ptr + unit[:, None] * H + unit[None, :], whole * to_w2)
-        tl.atomic_add(to_b2_ptr + unit[:, None] + 0 * slot[None, :], whole * to_b2, mask=bias)
+        tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2)
+        tl.atomic_add(to_b2_ptr + hidden[:, None] + 0 * slot[None, :], whole * to_b2, mask=bias)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
 """The network on encoded stencils: one program per block of points.
 
 The values at the centres go through the network at float32's precision. The differences over the taps go through it as
@@ -24,41 +24,41 @@ from fastsdf.kernels.tiles import (
 @triton.jit(do_not_specialize=("n", "features", "width"))
 def forward_kernel(
     x_ptr, values_ptr, differences_ptr, w1_ptr, b1_ptr, w2_ptr, b2_ptr, w3_ptr, b3_ptr, step_ptr,
-    value_ptr, gradient_ptr, laplacian_ptr, n, pitch, features, width, beta,
+    value_ptr, gradient_ptr, laplacian_ptr, n, pitch, features, width, unit,
     H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """See `fastsdf.kernels.network.network_forward`."""
+    """See `fastsdf.kernels.network.network_forward`; ``unit`` is 1 in units of the activation."""
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
-    unit, feature = tl.arange(0, H), tl.arange(0, K)
-    w1, w1_low = halves(load_first_weights(w1_ptr, unit, feature, features, width))
+    hidden, feature = tl.arange(0, H), tl.arange(0, K)
+    w1, w1_low = halves(load_first_weights(w1_ptr, hidden, feature, features, width))
     x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
-    z1 = exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low)
     p, p_low = halves(positions(x_ptr, points, mask))
-    wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, unit, width))
-    z1 += exact_dot(p, p_low, wp, wp_low)
-    last, w3 = z1, tl.load(w3_ptr + unit)
+    wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, hidden, width))
+    t1 = unit * (exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low))
+    last = t1
     if TWO:
-        w2, w2_low = halves(tl.load(w2_ptr + unit[None, :] * H + unit[:, None]))
-        hidden, hidden_low = halves(activate(z1, beta, SOFTPLUS))
-        last = exact_dot(hidden, hidden_low, w2, w2_low) + tl.load(b2_ptr + unit)[None, :]
-    u = tl.sum(activate(last, beta, SOFTPLUS) * w3[None, :], axis=1) + tl.load(b3_ptr)
+        w2, w2_low = halves(tl.load(w2_ptr + hidden[None, :] * H + hidden[:, None]))
+        a, a_low = halves(activate(t1, SOFTPLUS) / unit)
+        last = unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :])
+    w3 = tl.load(w3_ptr + hidden)
+    u = tl.sum(activate(last, SOFTPLUS) * w3[None, :], axis=1) / unit + tl.load(b3_ptr)
     tl.store(value_ptr + points, u, mask=mask)
     if TAPS:
-        h = tl.load(step_ptr)
+        per_h = 1 / tl.load(step_ptr)
+        half, back = 0.5 * unit / per_h, per_h / unit
         stride = features.to(tl.int64) * pitch
         total = tl.zeros((BLOCK,), tl.float32)
         for axis in tl.range(3, num_stages=1):
             here = differences_ptr + 2 * axis * stride
             first = tl.dot(tl.trans(load_features(here, feature, points, features, pitch, mask)), w1)
-            first += 2 * tl.load(w1_ptr + unit * width + axis)[None, :]
+            first += 2 * tl.load(w1_ptr + hidden * width + axis)[None, :]
             second = tl.dot(tl.trans(load_features(here + stride, feature, points, features, pitch, mask)), w1)
-            first, second = activate_differences(z1, h * first, h * second, beta, SOFTPLUS)
+            first, second = activate_differences(t1, first, second, half, back, SOFTPLUS)
             if TWO:
-                first = h * tl.dot((first / h).to(tl.float16), w2)
-                second = h * tl.dot((second / h).to(tl.float16), w2)
-                first, second = activate_differences(last, first, second, beta, SOFTPLUS)
-            tl.store(gradient_ptr + 3 * points + axis, tl.sum(first * w3[None, :], axis=1) / (2 * h), mask=mask)
+                first, second = tl.dot(first.to(tl.float16), w2), tl.dot(second.to(tl.float16), w2)
+                first, second = activate_differences(last, first, second, half, back, SOFTPLUS)
+            tl.store(gradient_ptr + 3 * points + axis, 0.5 * tl.sum(first * w3[None, :], axis=1), mask=mask)
             total += tl.sum(second * w3[None, :], axis=1)
-        tl.store(laplacian_ptr + points, total / (h * h), mask=mask)
+        tl.store(laplacian_ptr + points, total * per_h, mask=mask)
