@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Adam whose whole state lives on the device, so that a step needs nothing from the host (Kingma & Ba 2015, alg. 1)."""
+"""Adam for sparse gradients, with its whole state on the device, so that a step needs nothing from the host.
+
+Kingma & Ba 2015, algorithm 1, except that a value whose gradient is exactly 0 stays as it is, moments included (as in
+instant-NGP, Mueller et al. 2022, section 4): a step touches a small part of a large table, and costs as much.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +25,7 @@ class Moments(NamedTuple):
 
 
 class AdamUpdate(Protocol):
-    """One Adam step of one parameter, in place.
+    """One Adam step of one parameter, in place; values with a gradient of 0 stay as they are.
 
     Args:
         param, grad: the contiguous parameter and its gradient.
@@ -38,10 +42,13 @@ class AdamUpdate(Protocol):
 
 def adam_update(param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float) -> None:
     """See `AdamUpdate`; the reference in torch."""
-    moments.mean.lerp_(grad, 1 - MEAN_DECAY)
-    moments.square.mul_(SQUARE_DECAY).addcmul_(grad, grad, value=1 - SQUARE_DECAY)
-    size = (moments.square / (1 - SQUARE_DECAY**count)).sqrt_().add_(FLOOR)
-    param.sub_(moments.mean / size * (rate * factor / (1 - MEAN_DECAY**count)))
+    touched = grad != 0
+    mean = torch.lerp(moments.mean, grad, 1 - MEAN_DECAY)
+    square = torch.lerp(moments.square, grad.square(), 1 - SQUARE_DECAY)
+    size = (square / (1 - SQUARE_DECAY**count)).sqrt_().add_(FLOOR)
+    moved = param - mean / size * (rate * factor / (1 - MEAN_DECAY**count))
+    for old, new in ((moments.mean, mean), (moments.square, square), (param, moved)):
+        old.copy_(torch.where(touched, new, old))
 
 
 @dataclass

@@ -193,6 +193,8 @@ def _encode_backward(
 def _adam(param: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float, whole: float) -> None:
     """Adam over flat arrays in one pass; ``whole`` undoes the bias of the mean square."""
     for i in prange(len(param)):
+        if grad[i] == 0:
+            continue
         mean[i] += (1 - MEAN_DECAY) * (grad[i] - mean[i])
         square[i] = SQUARE_DECAY * square[i] + (1 - SQUARE_DECAY) * grad[i] * grad[i]
         param[i] -= rate * mean[i] / (np.sqrt(square[i] * whole) + FLOOR)

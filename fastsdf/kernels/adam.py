@@ -30,6 +30,7 @@ def _update(param_ptr, grad_ptr, mean_ptr, square_ptr, count_ptr, factor_ptr, ra
     rate = rate * tl.load(factor_ptr) / (1 - tl.exp2(count * _LOG2_MEAN))
     whole = 1 / (1 - tl.exp2(count * _LOG2_SQUARE))
     grad = tl.load(grad_ptr + index, mask=mask, other=0.0)
+    mask = grad != 0
     mean = tl.load(mean_ptr + index, mask=mask, other=0.0) * _MEAN + grad * (1 - _MEAN)
     square = tl.load(square_ptr + index, mask=mask, other=0.0) * _SQUARE + grad * grad * (1 - _SQUARE)
     param = tl.load(param_ptr + index, mask=mask, other=0.0)
