@@ -21,6 +21,8 @@ TERMS: tuple[str, ...] = ("surface", "inter", "eikonal_off_surface", "eikonal_su
 class LossInputs(NamedTuple):
     """What the terms compare the field with, for points in the order surface, near, uniform.
 
+    Rows may lie apart, the three numbers of a normal not.
+
     Attributes:
         normals, confidence: (s, 3) and (s,) of the surface points.
         near_distance, near_confidence: (m,) of the near points.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Training points, drawn on the device from one seeded generator without host synchronisation."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,9 +83,9 @@ class Sampler:
 
         weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
         self._cumulative = weights.cumsum(0) / weights.sum()
-        self._surface = [on_device(a) for a in (surface.points, surface.normals, surface.confidence)]
+        self._surface = _rows(on_device(a) for a in (surface.points, surface.normals, surface.confidence))
         pool = self._near_pool(surface, config.near_spread, seed) if config.near_points else _EMPTY_POOL
-        self._pool = [on_device(a) for a in pool]
+        self._pool = _rows(on_device(a) for a in pool)
         self._lower = on_device(surface.lower) - BOX_PADDING
         self._extent = on_device(surface.upper) + BOX_PADDING - self._lower
 
@@ -93,9 +94,13 @@ class Sampler:
         surface_count, near_count, uniform_count = self._counts
         position = self._uniform((surface_count,), torch.float64)
         on = torch.searchsorted(self._cumulative, position).clamp_max(len(self._cumulative) - 1)
-        around = (self._uniform((near_count,), torch.float64) * len(self._pool[0])).long()
+        around = (self._uniform((near_count,), torch.float64) * len(self._pool)).long()
         uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._lower.dtype)
-        return TrainBatch(*(a[on] for a in self._surface), *(a[around] for a in self._pool), uniform=uniform)
+        points, normals, confidence = self._surface.index_select(0, on).split((3, 3, 1), dim=1)
+        near, distance, near_confidence = self._pool.index_select(0, around).split((3, 1, 1), dim=1)
+        return TrainBatch(
+            points, normals, confidence[:, 0], near, distance[:, 0], near_confidence[:, 0], uniform=uniform
+        )
 
     def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.rand(shape, generator=self.generator, device=self._lower.device, dtype=dtype)
@@ -114,6 +119,11 @@ class Sampler:
         arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)
         scan = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in arrays)
         return near_targets(*scan, drawn=drawn, shifts=shifts, spread=spread)
+
+
+def _rows(columns: Iterable[Tensor]) -> Tensor:
+    """One row per point from its attributes, (n, c) or (n,) each: drawing a point is then one read."""
+    return torch.cat([c[:, None] if c.ndim == 1 else c for c in columns], dim=1)
 
 
 _EMPTY_POOL = NearTargets(torch.zeros(0, 3), torch.zeros(0), torch.zeros(0))

@@ -35,7 +35,7 @@ class FusedLoss(torch.autograd.Function):
         grads = tuple(torch.empty_like(a) for a in (sdf, gradient, laplacian))
         _loss[(triton.cdiv(n, BLOCK),)](
             sdf, gradient, laplacian, inputs.normals, inputs.confidence, inputs.near_distance, inputs.near_confidence,
-            inputs.viscosity, inputs.step, *grads, out, n, surface, near,
+            inputs.viscosity, inputs.step, *grads, out, n, surface, near, *(a.stride(0) for a in inputs[:4]),
             *(float(getattr(weights, name)) for name in TERMS), float(weights.inter_sharpness),
             SIGNED=viscosity.form == "signed", SQUARED=viscosity.residual == "squared_norm", POWER=viscosity.power,
             ON_SURFACE=viscosity.on_surface, BLOCK=BLOCK,
@@ -48,7 +48,8 @@ class FusedLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         """The gradients that the forward pass found, times that of the total."""
-        return *(grads[0] * g for g in ctx.saved_tensors), None, None, None
+        scaled = torch._foreach_mul(list(ctx.saved_tensors), grads[0].reshape(()))  # pyright: ignore[reportPrivateImportUsage]
+        return *scaled, None, None, None
 
 
 @triton.jit
@@ -68,6 +69,7 @@ def _add(out_ptr, term, values, weight):
 def _loss(
     sdf_ptr, gradient_ptr, laplacian_ptr, normal_ptr, confidence_ptr, distance_ptr, near_confidence_ptr,
     viscosity_ptr, step_ptr, to_sdf_ptr, to_gradient_ptr, to_laplacian_ptr, out_ptr, n, surface, near,
+    normal_stride, confidence_stride, distance_stride, trust_stride,
     w_surface, w_inter, w_off, w_on, w_normal, w_near, sharpness,
     SIGNED: tl.constexpr, SQUARED: tl.constexpr, POWER: tl.constexpr, ON_SURFACE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -89,8 +91,8 @@ def _loss(
     _add(out_ptr, 1, repelled, w_inter)
     to_u -= w_inter * sharpness * _sign(u) * repelled
     place = tl.maximum(point - surface, 0)
-    error = u - tl.load(distance_ptr + place, mask=close, other=0.0)
-    trust = tl.load(near_confidence_ptr + place, mask=close, other=0.0) * share_near
+    error = u - tl.load(distance_ptr + distance_stride * place, mask=close, other=0.0)
+    trust = tl.load(near_confidence_ptr + trust_stride * place, mask=close, other=0.0) * share_near
     _add(out_ptr, 5, tl.where(close, trust * tl.abs(error), 0.0), w_near)
     to_u += tl.where(close, w_near * trust * _sign(error), 0.0)
 
@@ -111,10 +113,10 @@ def _loss(
     pull *= tl.where(on, w_on * share_on, w_off * share_off)
     along = 2 * pull if SQUARED else tl.where(squared > 1e-12, pull / norm, 0.0)
 
-    nx = tl.load(normal_ptr + 3 * point, mask=on, other=0.0)
-    ny = tl.load(normal_ptr + 3 * point + 1, mask=on, other=0.0)
-    nz = tl.load(normal_ptr + 3 * point + 2, mask=on, other=0.0)
-    sure = tl.load(confidence_ptr + point, mask=on, other=0.0)
+    nx = tl.load(normal_ptr + normal_stride * point, mask=on, other=0.0)
+    ny = tl.load(normal_ptr + normal_stride * point + 1, mask=on, other=0.0)
+    nz = tl.load(normal_ptr + normal_stride * point + 2, mask=on, other=0.0)
+    sure = tl.load(confidence_ptr + confidence_stride * point, mask=on, other=0.0)
     length = tl.maximum(tl.sqrt(nx * nx + ny * ny + nz * nz), 1e-8)
     inverse = 1 / (tl.maximum(tl.sqrt(squared), 1e-8) * length)
     cosine = (gx * nx + gy * ny + gz * nz) * inverse

@@ -84,8 +84,9 @@ def network_backward(
         gradients to the six weights.
     """
     to_encoded = Encoded(*(torch.empty_like(e) for e in encoded))
-    to_weights = [torch.zeros_like(w) for w in network.tensors]
-    largest = x.new_zeros(1)
+    sizes = [w.numel() for w in network.tensors]
+    *flat, largest = x.new_zeros(sum(sizes) + 1).split([*sizes, 1])
+    to_weights = [a.view_as(w) for a, w in zip(flat, network.tensors, strict=True)]
     if len(x):
         tapped = len(encoded.differences) > 0
         launch = (triton.cdiv(len(x), _LARGEST_BLOCK),)
