@@ -15,6 +15,9 @@ from fastsdf.vectors import dot
 
 MAX_DOUBTFUL_SHARE = 0.25
 GRAZING_COSINE = 0.1
+AGREEMENT = 0.85
+LOCAL_AGREEMENT = 0.9
+NEIGHBOURS = 8
 
 
 class Evidence(NamedTuple):
@@ -35,7 +38,8 @@ def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, sour
     """Orients a scan by the evidence asked for, or for ``auto`` by the best it has.
 
     Free paths are tried in rooms only, and given up (confidence 0) where they leave more than a quarter of the points
-    in doubt, as on partial views of a room.
+    in doubt, as on partial views of a room. Normals of a file are believed if asked for by name; ``auto`` checks them
+    first, since many programs write normals of arbitrary sign.
 
     Args:
         cloud: the scan.
@@ -55,11 +59,11 @@ def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, sour
         return _by_sensors(_beside(points, cloud.sensors), points, geometry)
     if chosen == "normals":
         assert cloud.normals is not None
-        facts = {"sign_evidence": "normals of the file"}
-        return Evidence(_beside(points, cloud.normals), points.new_ones(len(points)), facts)
+        normals = _beside(points, cloud.normals)
+        return _by_checked_normals(normals, points, geometry, scene) if source == "auto" else _believed(normals)
     if chosen == "none":
-        return Evidence(geometry.normals, points.new_zeros(len(points)), {"sign_evidence": "none"})
-    return _by_paths(points, geometry)
+        return _unknown(geometry.normals, "none")
+    return _by_paths(geometry.normals, points, geometry)
 
 
 def _beside(points: Tensor, values: np.ndarray) -> Tensor:
@@ -82,10 +86,49 @@ def _by_sensors(sensors: Tensor, points: Tensor, geometry: LocalGeometry) -> Evi
     return Evidence(normals, (cosine.abs() / GRAZING_COSINE).clamp_max(1.0), {"sign_evidence": "sensor positions"})
 
 
-def _by_paths(points: Tensor, geometry: LocalGeometry) -> Evidence:
-    found = orient(points, geometry.normals, geometry.spacing)
+def _believed(normals: Tensor) -> Evidence:
+    return Evidence(normals, normals.new_ones(len(normals)), {"sign_evidence": "normals of the file"})
+
+
+def _unknown(normals: Tensor, why: str) -> Evidence:
+    return Evidence(normals, normals.new_zeros(len(normals)), {"sign_evidence": why})
+
+
+def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry, scene: str) -> Evidence:
+    """Normals of a file, if neighbours face the same way and, in a room, free paths do not contradict them.
+
+    Normals that nearly all point out of the air are turned; of normals that point both ways only the axes are used.
+    """
+    near = geometry.nearest[:, 1 : 1 + NEIGHBOURS]
+    cosine = dot(normals[near], normals[:, None])
+    aligned = cosine.abs() > 0.5
+    together = float((aligned & (cosine > 0)).sum() / aligned.sum().clamp_min(1))
+    if scene != "room":
+        if together >= LOCAL_AGREEMENT:
+            return _believed(normals)
+        return _unknown(normals, f"none (neighbouring normals of the file agree in {together:.0%} of the cases only)")
+    paths = _by_paths(normals, points, geometry)
+    sure = paths.confidence.sum()
+    agreement = float((paths.confidence * (dot(paths.normals, normals) > 0)).sum() / sure.clamp_min(1e-12))
+    facts = {**paths.facts, "normals_agree": round(agreement, 4), "neighbouring_normals_agree": round(together, 4)}
+    if sure == 0:
+        believed = together >= LOCAL_AGREEMENT
+        facts["sign_evidence"] = "normals of the file" if believed else "none (normals of the file point both ways)"
+        return Evidence(normals, normals.new_full((len(normals),), float(believed)), facts)
+    if agreement >= AGREEMENT:
+        return Evidence(normals, normals.new_ones(len(normals)), {**facts, "sign_evidence": "normals of the file"})
+    if agreement <= 1 - AGREEMENT:
+        facts["sign_evidence"] = "normals of the file, turned into the air"
+        return Evidence(-normals, normals.new_ones(len(normals)), facts)
+    facts["sign_evidence"] = "free paths (normals of the file point both ways)"
+    return Evidence(paths.normals, paths.confidence, facts)
+
+
+def _by_paths(normals: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:
+    """Unit normals of any sign, turned by free paths; with confidence 0 if these leave too much in doubt."""
+    found = orient(points, normals, geometry.spacing)
     facts = {"sign_evidence": "free paths", "doubtful_share": round(found.doubtful_share, 4)}
     if found.doubtful_share > MAX_DOUBTFUL_SHARE:
         facts["sign_evidence"] = "none (free paths leave too many points in doubt)"
-        return Evidence(geometry.normals, points.new_zeros(len(points)), facts)
-    return Evidence(found.sign[:, None] * geometry.normals, found.confidence, facts)
+        return Evidence(normals, points.new_zeros(len(points)), facts)
+    return Evidence(found.sign[:, None] * normals, found.confidence, facts)

@@ -160,10 +160,12 @@ def test_thinning_leaves_one_point_per_cube() -> None:
     assert len(np.unique(cubes[chosen], axis=0)) == len(chosen) == len(np.unique(cubes, axis=0))
 
 
-def evidence(source: str, scene: str = "room", without: tuple[str, ...] = ()) -> Evidence:
-    """What the bare room says, as a scan with sensors and (wrong) normals, or without these."""
+def evidence(
+    source: str, scene: str = "room", without: tuple[str, ...] = (), turn: np.ndarray | float = 1.0
+) -> Evidence:
+    """What the bare room says, as a scan with sensors and normals (times ``turn``), or without these."""
     points, air, geometry = empty_room()
-    full = PointCloud(points, normals=-air, sensors=np.tile(SIZE / 2, (len(points), 1)))
+    full = PointCloud(points, normals=turn * air, sensors=np.tile(SIZE / 2, (len(points), 1)))
     return orient_scan(replace(full, **dict.fromkeys(without)), torch.from_numpy(points), geometry, source, scene)
 
 
@@ -178,7 +180,7 @@ def test_sensors_see_the_front() -> None:
 
 
 def test_normals_of_the_file_are_believed() -> None:
-    found = evidence("normals")
+    found = evidence("normals", turn=-1.0)
     np.testing.assert_array_equal(found.normals, -empty_room()[1])
     assert (found.confidence == 1).all() and found.facts["sign_evidence"] == "normals of the file"
 
@@ -202,6 +204,24 @@ def test_no_evidence_leaves_the_signs_open() -> None:
 def test_the_best_evidence_comes_first(without: tuple[str, ...], scene: str, source: str) -> None:
     found = evidence("auto", scene, without)
     assert found.facts["sign_evidence"] == source
+
+
+def test_normals_out_of_the_air_are_turned() -> None:
+    found = evidence("auto", without=("sensors",), turn=-1.0)
+    np.testing.assert_array_equal(found.normals, empty_room()[1])
+    assert found.facts["sign_evidence"] == "normals of the file, turned into the air"
+    assert found.facts["normals_agree"] < 0.05 and (found.confidence == 1).all()
+
+
+def test_normals_of_arbitrary_sign_are_turned_one_by_one() -> None:
+    air = empty_room()[1]
+    random = np.random.default_rng(2).choice([-1.0, 1.0], (len(air), 1))
+    found = evidence("auto", without=("sensors",), turn=random)
+    assert found.facts["sign_evidence"] == "free paths (normals of the file point both ways)"
+    assert ((found.normals.numpy() * air).sum(1) > 0).mean() > 0.97
+    assert 0.4 < found.facts["normals_agree"] < 0.6 and 0.4 < found.facts["neighbouring_normals_agree"] < 0.6
+    lost = evidence("auto", "object", ("sensors",), random)
+    assert lost.facts["sign_evidence"].startswith("none (neighbouring normals") and (lost.confidence == 0).all()
 
 
 def test_free_paths_carry_their_confidence() -> None:
