@@ -109,12 +109,13 @@ def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry
         return _unknown(normals, f"none (neighbouring normals of the file agree in {together:.0%} of the cases only)")
     paths = _by_paths(normals, points, geometry)
     sure = paths.confidence.sum()
-    agreement = float((paths.confidence * (dot(paths.normals, normals) > 0)).sum() / sure.clamp_min(1e-12))
-    facts = {**paths.facts, "normals_agree": round(agreement, 4), "neighbouring_normals_agree": round(together, 4)}
+    facts = {**paths.facts, "neighbouring_normals_agree": round(together, 4)}
     if sure == 0:
         believed = together >= LOCAL_AGREEMENT
         facts["sign_evidence"] = "normals of the file" if believed else "none (normals of the file point both ways)"
         return Evidence(normals, normals.new_full((len(normals),), float(believed)), facts)
+    agreement = float((paths.confidence * (dot(paths.normals, normals) > 0)).sum() / sure)
+    facts["normals_agree"] = round(agreement, 4)
     if agreement >= AGREEMENT:
         return Evidence(normals, normals.new_ones(len(normals)), {**facts, "sign_evidence": "normals of the file"})
     if agreement <= 1 - AGREEMENT:
