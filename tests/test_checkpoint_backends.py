@@ -21,7 +21,7 @@ from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.grid import GridSpec
 from fastsdf.pipeline import prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder
-from fastsdf.trainer import train
+from fastsdf.training_loop import train
 
 NAMES = ("torch", "numba", "tcnn")
 STEPS = 4

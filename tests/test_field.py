@@ -13,8 +13,9 @@ from torch import Tensor
 from fastsdf.backends.torch_reference import TorchBackend
 from fastsdf.config import FieldConfig
 from fastsdf.errors import ConfigError
-from fastsdf.field import GRID_REACH, FieldSpec, HashGridSDF
+from fastsdf.field import GRID_REACH, FieldSpec, HashGridSDF, split_levels
 from fastsdf.grid import GridSpec
+from fastsdf.operators import differentiate
 
 GRID = GridSpec(num_levels=6, features_per_level=2, log2_table_size=12, base_resolution=8, finest_resolution=90)
 SPEC = FieldSpec(GRID, hidden_width=64, hidden_layers=2, softplus_beta=100.0)
@@ -90,13 +91,30 @@ def test_a_level_fades_in_without_a_jump(level: int) -> None:
 
 def test_the_fading_weight_scales_the_last_level_only() -> None:
     field, x = _field(feature_scale=0.5), _points(20)
-    whole = field.features(x, 3.0)
-    faded = field.features(x, 2.25)
+    whole = field.features(x, 3)
+    faded = field.features(x, 3, 0.25)
     assert whole.shape == faded.shape == (20, 6)
     assert torch.equal(faded[:, :4], whole[:, :4])
     torch.testing.assert_close(faded[:, 4:], 0.25 * whole[:, 4:], rtol=1e-15, atol=0)
-    assert field.features(x, 2.0).shape == (20, 4)
-    assert torch.equal(field.features(x, 99.0), field.features(x, 6.0))
+    assert field.features(x, 2).shape == (20, 4)
+    assert torch.equal(faded, field.features(x, 3, torch.tensor(0.25, dtype=x.dtype)))
+
+
+@pytest.mark.parametrize(
+    ("active", "count", "fade"), [(1.0, 1, 1.0), (2.25, 3, 0.25), (3.0, 3, 1.0), (6.0, 6, 1.0), (99.0, 6, 1.0)]
+)
+def test_active_levels_are_whole_ones_and_a_fade(active: float, count: int, fade: float) -> None:
+    assert split_levels(active, 6) == (count, pytest.approx(fade))
+
+
+@pytest.mark.parametrize("mode", ["central", "tetrahedral", "autograd"])
+def test_a_stencil_is_what_the_operators_make_of_the_field(mode: Any) -> None:
+    field, x, others = _field(feature_scale=0.5), _points(20), _points(7)
+    stencil, values = field.stencil(x, others, 3, 0.25, 0.05, mode)
+    for found, expected in zip(stencil, differentiate(lambda y: field(y, 2.25), x, 0.05, mode), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(values, field(others, 2.25), rtol=1e-12, atol=1e-12)
+    assert len(field.stencil(x, x[:0], 3, 1.0, 0.05, mode)[1]) == 0
 
 
 def test_zero_points() -> None:

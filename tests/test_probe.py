@@ -46,7 +46,8 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without the package triton."""
     monkeypatch.setitem(sys.modules, "triton", None)
-    monkeypatch.delitem(sys.modules, "fastsdf.backends.triton_gpu", raising=False)
+    for name in [n for n in sys.modules if n == "fastsdf.backends.triton_gpu" or n.startswith("fastsdf.kernels.")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""Fields, points and comparisons for the tests that hold a fused backend against the torch reference in float64."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fastsdf.backends.base import Backend
+from fastsdf.backends.torch_reference import TorchBackend
+from fastsdf.field import FieldSpec, HashGridSDF
+from fastsdf.grid import GridSpec
+
+NAMES = ("sdf", "gradient", "laplacian", "others")
+
+
+class Case(NamedTuple):
+    """One field, and how to evaluate it.
+
+    Attributes:
+        count, others: points with and without a stencil.
+        features, width, layers, activation, beta: of the field.
+        step: tap distance h, in the unit frame; the finest cell of the small grid is 0.037.
+        levels, fade: of its five levels.
+        reach: points lie in [-reach, reach]^3; the grid's cube ends at 1.25.
+    """
+
+    count: int = 33
+    others: int = 7
+    features: int = 2
+    width: int = 32
+    layers: int = 1
+    activation: str = "softplus"
+    beta: float = 100.0
+    step: float = 0.02
+    levels: int = 5
+    fade: float = 1.0
+    reach: float = 1.0
+
+
+CASES = {
+    "default": Case(),
+    "no points": Case(count=0),
+    "one point": Case(count=1, others=0),
+    "odd blocks": Case(count=130, others=65, width=64),
+    "four features, two layers": Case(features=4, layers=2),
+    "narrow, small step": Case(width=16, layers=2, step=0.002),
+    "wide": Case(width=128, layers=2, count=20),
+    "gentle softplus": Case(beta=10.0, layers=2, levels=4, fade=0.4),
+    "relu": Case(activation="relu", step=0.002),
+    "one faded level": Case(levels=1, fade=0.5),
+    "taps beyond the cell": Case(step=0.3, layers=2),
+    "taps a cell away": Case(step=0.0375),
+    "outside the cube": Case(reach=1.27),
+}
+"""Name and case; relu has slopes that jump, so its gradients are compared where no tap crosses one."""
+
+
+def field_for(case: Case, backend: Backend, grid: GridSpec | None = None) -> HashGridSDF:
+    """A field in float32 with a random table and biases."""
+    grid = grid or GridSpec(5, case.features, log2_table_size=10, base_resolution=5, finest_resolution=67)
+    spec = FieldSpec(grid, case.width, case.layers, case.beta, case.activation)
+    generator = torch.Generator().manual_seed(1)
+    field = HashGridSDF(spec, backend, generator)
+    with torch.no_grad():
+        field.table.copy_(0.1 * torch.randn(field.table.shape, generator=generator))
+        for layer in field.linears:
+            layer.bias += 0.1 * torch.randn(layer.bias.shape, generator=generator)
+    return field
+
+
+def in_float64(field: HashGridSDF) -> HashGridSDF:
+    """The same field on the reference backend in float64, on the same device."""
+    twin = HashGridSDF(field.spec, TorchBackend(), torch.Generator()).to(field.table.device, torch.float64)
+    twin.load_state_dict({name: value.double() for name, value in field.state_dict().items()})
+    return twin
+
+
+def outputs_and_gradients(field: HashGridSDF, case: Case, seed: int = 0) -> dict[str, Tensor]:
+    """u, its gradient and Laplacian, u at the other points, and the gradient of a fixed weighted sum of all of them."""
+    generator = torch.Generator().manual_seed(seed)
+    dtype, device = field.table.dtype, field.table.device
+    unit = torch.rand((case.count + case.others, 3), generator=generator)
+    points = (case.reach * (2 * unit - 1)).to(device, dtype)
+    x, others = points[: case.count], points[case.count :]
+    stencil, values = field.stencil(x, others, case.levels, case.fade, case.step)
+    found = [*stencil, values]
+    weights = [torch.randn(a.shape, generator=generator).to(device, dtype) for a in found]
+    weights[2] = weights[2] * case.step
+    total = sum((w * a).sum() for w, a in zip(weights, found, strict=True))
+    assert isinstance(total, Tensor)
+    gradients = torch.autograd.grad(total, list(field.parameters()))
+    named = {f"to {name}": g for (name, _), g in zip(field.named_parameters(), gradients, strict=True)}
+    return {**dict(zip(NAMES, (a.detach() for a in found), strict=True)), **named}
+
+
+def error(found: Tensor, expected: Tensor) -> float:
+    """Norm of the difference over the norm of what is expected."""
+    return float((found.double() - expected).norm() / expected.norm().clamp_min(1e-30))

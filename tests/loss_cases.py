@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Values of a field and options of the losses, for the tests that hold fused losses against `fastsdf.losses`."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from fastsdf import losses
+from fastsdf.config import LossConfig, ViscosityConfig
+from fastsdf.operators import Stencil
+
+WEIGHTS = LossConfig(surface=3.0, inter=2.0, inter_sharpness=20.0, eikonal_off_surface=0.7, normal=1.5, near=4.0)
+STEP, EPSILON = 0.02, 0.013
+
+
+class LossCase(NamedTuple):
+    """Numbers of points of each kind, and the form of the residual."""
+
+    surface: int = 70
+    near: int = 33
+    uniform: int = 200
+    options: dict[str, Any] = {}  # noqa: RUF012
+
+
+LOSS_CASES = {
+    "default": LossCase(),
+    "signed, squares": LossCase(options={"form": "signed", "residual": "squared_norm", "power": 2}),
+    "viscous on the surface": LossCase(options={"on_surface": True}),
+    "signed on the surface": LossCase(options={"on_surface": True, "form": "signed"}),
+    "no near points": LossCase(near=0),
+    "no uniform points": LossCase(uniform=0),
+    "surface alone": LossCase(near=0, uniform=0),
+    "one block and a point": LossCase(surface=1, near=1, uniform=255),
+}
+
+
+def values_and_inputs(case: LossCase, dtype: torch.dtype) -> tuple[list[Tensor], losses.LossInputs]:
+    """u, gradient and Laplacian at all points, and what they are compared with; one gradient is 0."""
+    generator = torch.Generator().manual_seed(3)
+    n = case.surface + case.near + case.uniform
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float32)
+
+    values = [0.05 * draw(n), draw(n, 3), 5 * draw(n)]
+    known = [normalize(draw(case.surface, 3)), draw(case.surface).sigmoid(), 0.05 * draw(case.near)]
+    known += [draw(case.near).sigmoid(), torch.tensor(EPSILON), torch.tensor(STEP)]
+    return [v.to(dtype).requires_grad_() for v in values], losses.LossInputs(*(k.to(dtype) for k in known))
+
+
+def losses_and_gradients(
+    case: LossCase, compute: Callable[..., tuple[Tensor, Tensor]], dtype: torch.dtype = torch.float32
+) -> dict[str, Tensor]:
+    """Total, terms and the gradients of the total to u, gradient and Laplacian."""
+    values, inputs = values_and_inputs(case, dtype)
+    total, terms = compute(*values, inputs, WEIGHTS, ViscosityConfig(**case.options))
+    gradients = torch.autograd.grad(2 * total.sum(), values, materialize_grads=True)
+    names = ("to sdf", "to gradient", "to laplacian")
+    return {"total": total.detach(), "terms": terms.detach(), **dict(zip(names, gradients, strict=True))}
+
+
+def reference(
+    sdf: Tensor,
+    gradient: Tensor,
+    laplacian: Tensor,
+    inputs: losses.LossInputs,
+    weights: LossConfig,
+    viscosity: ViscosityConfig,
+) -> tuple[Tensor, Tensor]:
+    """The same by the functions of `fastsdf.losses`."""
+    s, m = len(inputs.normals), len(inputs.near_distance)
+    parts = (slice(0, s), slice(s, None))
+    on, off = (Stencil(sdf[p], gradient[p], laplacian[p]) for p in parts)
+    epsilon = float(inputs.viscosity) if viscosity.on_surface else 0.0
+
+    def eikonal(stencil: Stencil, epsilon: float) -> Tensor:
+        residual = losses.viscous_eikonal_residual(stencil, epsilon, viscosity, float(inputs.step))
+        return losses.residual_loss(residual, viscosity.power)
+
+    terms = [
+        losses.surface_loss(on.sdf),
+        losses.inter_loss(off.sdf[m:], weights.inter_sharpness),
+        eikonal(off, float(inputs.viscosity)),
+        eikonal(on, epsilon),
+        losses.normal_loss(on.gradient, inputs.normals, inputs.confidence),
+        losses.near_loss(off.sdf[:m], inputs.near_distance, inputs.near_confidence),
+    ]
+    empty = (False, len(sdf) == s + m, len(sdf) == s, False, False, m == 0)
+    kept = torch.stack([sdf.sum() * 0 if e else t for t, e in zip(terms, empty, strict=True)])
+    return (kept * kept.new_tensor([getattr(weights, name) for name in losses.TERMS])).sum(), kept

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""The fused field, losses and Adam in Triton's interpreter, in a process of their own, against torch in float64."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from field_cases import CASES, NAMES, error, field_for, in_float64, outputs_and_gradients
+from loss_cases import LOSS_CASES, losses_and_gradients, reference
+
+from fastsdf.adam import Moments, adam_update
+from fastsdf.backends.torch_reference import TorchBackend
+
+pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+
+PROGRAM = Path(__file__).with_name("interpreted_field.py")
+VALUE, DIFFERENCE = 1e-6, 1e-3  # float32, and the rounding of float16 products (about 3e-4)
+
+
+@pytest.fixture(scope="module")
+def interpreted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `interpreted_field` saves."""
+    out = tmp_path_factory.mktemp("triton") / "results.pt"
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, PROGRAM, out], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return torch.load(out, weights_only=True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_fused_field_agrees_with_the_reference(interpreted, name: str) -> None:
+    case = CASES[name]
+    expected = outputs_and_gradients(in_float64(field_for(case, TorchBackend())), case)
+    found = interpreted["fields"][name]
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert found[key].shape == value.shape
+        bar = VALUE if key in ("sdf", "others") else DIFFERENCE
+        if case.activation == "relu" and key not in NAMES:
+            bar = 0.1  # a slope that jumps between two taps counts for one of them or for the other
+        assert error(found[key], value) < bar, key
+
+
+def test_locked_levels_get_no_gradient(interpreted) -> None:
+    case = CASES["one faded level"]
+    offsets = field_for(case, TorchBackend()).spec.grid.offsets
+    assert (interpreted["fields"]["one faded level"]["to table"][offsets[case.levels] :] == 0).all()
+
+
+@pytest.mark.parametrize("name", LOSS_CASES)
+def test_the_fused_losses_agree_with_the_reference(interpreted, name: str) -> None:
+    expected = losses_and_gradients(LOSS_CASES[name], reference, torch.float64)
+    for key, value in expected.items():
+        found = interpreted["losses"][name][key].double().reshape(value.shape)
+        torch.testing.assert_close(found, value, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1023, 1025])
+def test_adam_agrees_with_the_reference(interpreted, size: int) -> None:
+    generator = torch.Generator().manual_seed(size)
+    param = torch.randn(size, generator=generator)
+    start, moments = param.clone(), Moments(torch.zeros(size), torch.zeros(size))
+    for step in (1.0, 2.0, 3.0):
+        grad = torch.randn(size, generator=generator)
+        grad[::3] = 0
+        adam_update(param, grad, moments, torch.tensor(step), torch.tensor(0.5), 1e-2)
+    for found, expected in zip(interpreted["adam"][size], (param, *moments), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    assert torch.equal(interpreted["adam"][size][0][::3], start[::3])

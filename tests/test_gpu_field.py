@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""On a CUDA device: the fused field and losses against torch in float64, and steps that are replayed as graphs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cli_runs import run, write_scan
+from field_cases import CASES, Case, error, field_for, in_float64, outputs_and_gradients
+from loss_cases import LOSS_CASES, losses_and_gradients, reference
+from tiny_room import SETTINGS, coloured_room
+
+import fastsdf
+from fastsdf import sampling
+from fastsdf.backends.registry import load_backend
+from fastsdf.captured import CapturedSteps
+from fastsdf.config_io import load_config
+from fastsdf.grid import GridSpec
+from fastsdf.pipeline import Session, prepare_scan, start_fit
+from fastsdf.trainer import step_settings, train_step
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+ROOM = GridSpec(13, 2, log2_table_size=19, base_resolution=16, finest_resolution=650)
+LARGE = {
+    "half a cell": Case(count=4097, others=1025, width=64, step=1.25 / 650, levels=13, fade=0.7),
+    "many cells": Case(count=4097, others=0, width=64, step=1 / 32, levels=13),
+    "two layers": Case(count=4097, others=0, width=64, layers=2, step=1 / 256, levels=13),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+
+
+@pytest.mark.parametrize("name", ["default", "no points", "one point", "four features, two layers", "outside the cube"])
+def test_the_fused_field_agrees_with_the_reference(name: str) -> None:
+    _compare(CASES[name], None)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_fused_field_agrees_on_a_grid_of_a_room(name: str) -> None:
+    _compare(LARGE[name], ROOM)
+
+
+def _compare(case: Case, grid: GridSpec | None) -> None:
+    field = field_for(case, load_backend("triton"), grid).cuda()
+    expected = outputs_and_gradients(in_float64(field), case)
+    for key, found in outputs_and_gradients(field, case).items():
+        assert error(found, expected[key]) < (3e-6 if key in ("sdf", "others") else 1e-3), key
+
+
+@pytest.mark.parametrize("name", ["default", "signed, squares", "no near points"])
+def test_the_fused_losses_agree_with_the_reference(name: str) -> None:
+    def fused(*arguments):
+        moved = [a.cuda() if isinstance(a, torch.Tensor) else a for a in arguments]
+        moved[3] = type(moved[3])(*(a.cuda() for a in moved[3]))
+        return (a.cpu() for a in load_backend("triton").losses(*moved))  # pyright: ignore
+
+    expected = losses_and_gradients(LOSS_CASES[name], reference, torch.float64)
+    for key, found in losses_and_gradients(LOSS_CASES[name], fused).items():
+        torch.testing.assert_close(found.double().reshape(expected[key].shape), expected[key], rtol=2e-5, atol=1e-6)
+
+
+ASSIGNMENTS = [f"{name.replace('__', '.')}={value}" for name, value in SETTINGS.items() if name != "device"]
+
+
+def _session(*assignments: str) -> Session:
+    config = load_config(None, (), [*ASSIGNMENTS, *assignments], device="cuda", backend="triton")
+    return start_fit(prepare_scan(coloured_room(), config), config)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_replayed_steps_are_the_steps(end: float) -> None:
+    """From the same start, through the unlocking of levels; sums by atomics differ in the last bits."""
+    assignments = (f"training.levels.unlock_end={end}", "training.steps=30")
+    by_python, replayed = _session(*assignments), _session(*assignments)
+    state = by_python.state
+    terms = [train_step(state, step_settings(i, state.field, by_python.config), by_python.config) for i in range(30)]
+    steps = CapturedSteps(replayed.state, replayed.config)
+    for i, expected in enumerate(terms):
+        torch.testing.assert_close(steps(i), expected, rtol=2e-2, atol=1e-4)
+    torch.testing.assert_close(replayed.state.field.table, state.field.table, rtol=0, atol=2e-2)
+
+
+def test_a_fit_by_triton_serves_every_backend(tmp_path: Path) -> None:
+    cloud, folder = coloured_room(), tmp_path / "run"
+    scan = write_scan(tmp_path, cloud)
+    sets = [a for setting in ASSIGNMENTS for a in ("--set", setting)]
+    done = run("fit", scan, "-o", folder, "--device", "cuda", *sets)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "run.json").read_text())["backend"] == "triton"
+    on_gpu, on_cpu = fastsdf.load(folder, device="cuda"), fastsdf.load(folder, device="cpu")
+    places = cloud.points[:1000] + 0.03
+    np.testing.assert_allclose(on_gpu.sdf(places), on_cpu.sdf(places), rtol=0, atol=2e-5)
