@@ -3,6 +3,7 @@
 """Launches of the network's kernels: u with its gradient and Laplacian from encoded stencils, forward and backward."""
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -12,8 +13,27 @@ from torch import Tensor
 from fastsdf.kernels.network_backward import backward_kernel, largest_kernel
 from fastsdf.kernels.network_forward import forward_kernel
 
-_PROGRAMS_PER_CORE = 2
 _LARGEST_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How a kernel's work is cut up; results do not depend on it beyond rounding, speed does.
+
+    Attributes:
+        block: points that a program takes at once, a power of two and at least 16.
+        warps: warps of a program.
+        per_core: programs per core of the backward pass, which loops over blocks.
+    """
+
+    block: int
+    warps: int
+    per_core: int = 2
+
+
+def default_tile(hidden: int) -> Tile:
+    """The tile for a width of the hidden layers, as measured by ``benchmarks/step.py --part tiles``."""
+    return Tile(16, 8 if hidden > 64 else 4)
 
 
 class Network(NamedTuple):
@@ -53,7 +73,9 @@ class Encoded(NamedTuple):
     differences: Tensor
 
 
-def network_forward(x: Tensor, encoded: Encoded, network: Network, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def network_forward(
+    x: Tensor, encoded: Encoded, network: Network, step: Tensor, tile: Tile | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """u (n,), gradient (n, 3) and Laplacian (n,) at points x (n, 3); the last two are empty without taps.
 
     Args:
@@ -61,21 +83,28 @@ def network_forward(x: Tensor, encoded: Encoded, network: Network, step: Tensor)
         encoded: their features.
         network: its weights.
         step: tap distance h, a tensor of one element.
+        tile: another than `default_tile`.
     """
     n = len(x)
     tapped = n if len(encoded.differences) else 0
     value, gradient, laplacian = x.new_empty(n), x.new_empty((tapped, 3)), x.new_empty(tapped)
     if n:
-        sizes = _sizes(encoded, network)
-        forward_kernel[(triton.cdiv(n, sizes["BLOCK"]),)](
+        tile = tile or default_tile(len(network.b1))
+        forward_kernel[(triton.cdiv(n, tile.block),)](
             x, *encoded, *network.tensors, step, value, gradient, laplacian, n, encoded.values.shape[1],
-            len(encoded.values), network.w1.shape[1], _unit(network.beta), **sizes,
+            len(encoded.values), network.w1.shape[1], _unit(network.beta),
+            **_sizes(encoded, network, tile),
         )  # fmt: skip
     return value, gradient, laplacian
 
 
 def network_backward(
-    x: Tensor, encoded: Encoded, network: Network, step: Tensor, grads: tuple[Tensor, Tensor, Tensor]
+    x: Tensor,
+    encoded: Encoded,
+    network: Network,
+    step: Tensor,
+    grads: tuple[Tensor, Tensor, Tensor],
+    tile: Tile | None = None,
 ) -> tuple[Encoded, Tensor, list[Tensor]]:
     """Gradients of `network_forward`'s three results.
 
@@ -91,26 +120,26 @@ def network_backward(
         tapped = len(encoded.differences) > 0
         launch = (triton.cdiv(len(x), _LARGEST_BLOCK),)
         largest_kernel[launch](*grads, step, largest, len(x), tapped, _LARGEST_BLOCK)
-        sizes = _sizes(encoded, network)
-        programs = min(triton.cdiv(len(x), sizes["BLOCK"]), _PROGRAMS_PER_CORE * _cores(x.device))
+        tile = tile or default_tile(len(network.b1))
+        programs = min(triton.cdiv(len(x), tile.block), tile.per_core * _cores(x.device))
         backward_kernel[(programs,)](
             x, *encoded, *network.tensors, step, *grads, largest, *to_encoded, *to_weights, len(x),
-            encoded.values.shape[1], len(encoded.values), network.w1.shape[1], _unit(network.beta), **sizes,
+            encoded.values.shape[1], len(encoded.values), network.w1.shape[1], _unit(network.beta),
+            **_sizes(encoded, network, tile),
         )  # fmt: skip
     return to_encoded, largest, to_weights
 
 
-def _sizes(encoded: Encoded, network: Network) -> dict[str, int | bool]:
+def _sizes(encoded: Encoded, network: Network, tile: Tile) -> dict[str, int | bool]:
     """Compile-time sizes and launch options."""
-    hidden = len(network.b1)
     return {
-        "H": hidden,
+        "H": len(network.b1),
         "K": max(triton.next_power_of_2(network.w1.shape[1] - 3), 16),
         "TWO": len(network.b2) > 0,
         "SOFTPLUS": network.beta > 0,
         "TAPS": len(encoded.differences) > 0,
-        "BLOCK": 16,
-        "num_warps": 8 if hidden > 64 else 4,
+        "BLOCK": tile.block,
+        "num_warps": tile.warps,
     }
 
 
