@@ -8,16 +8,18 @@ folder are kept, so an interrupted ablation goes on where it stopped. All runs a
 ``rows.csv``.
 """
 
-import csv
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 import yaml
+
+from fastsdf.runtime import choose_device
+from harness import Rows, environment
+from processes import fastsdf, score
 
 COLUMNS = ("CD mm", "F1cm", "NC", "hallucinated %", "accuracy mm", "completeness mm", "training s")
 
@@ -30,31 +32,11 @@ def run_variant(scan: Path, folder: Path, settings: list[str], seed: int) -> Non
     subprocess.run(fastsdf("fit", scan, "-o", folder, "--seed", seed, *sets), check=True)
 
 
-def score(folder: Path, reference: Path, observed: Path | None) -> dict[str, float]:
+def score_run(folder: Path, reference: Path, observed: Path | None) -> dict[str, float]:
     """The figures of a finished run."""
-    out = folder / "scores.json"
-    if not out.is_file():
-        recall = ("--observed", observed) if observed else ()
-        subprocess.run(
-            fastsdf("eval", folder / "mesh.ply", "--reference", reference, *recall, "--json", out), check=True
-        )
-    metrics = json.loads(out.read_text())
-    centimetre = metrics["thresholds"].index(0.01)
-    values = (
-        1e3 * metrics["chamfer_l1"],
-        metrics["f_score"][centimetre],
-        metrics["normal_consistency"],
-        100 * metrics["hallucinated_share"],
-        1e3 * metrics["accuracy"],
-        1e3 * metrics["completeness"],
-        json.loads((folder / "run.json").read_text())["seconds"]["training"],
-    )
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def fastsdf(*arguments: object) -> list[str]:
-    """A command line of this Python's fastsdf."""
-    return [sys.executable, "-c", "from fastsdf.cli import main; main()", *map(str, arguments)]
+    scores = score(folder / "mesh.ply", reference, observed, folder / "scores.json")
+    training = json.loads((folder / "run.json").read_text())["seconds"]["training"]
+    return {**{name: scores[name] for name in COLUMNS[:-1]}, COLUMNS[-1]: training}
 
 
 def table(rows: list[dict[str, object]]) -> str:
@@ -81,15 +63,13 @@ def main(
 ) -> None:
     """Runs every variant of a settings file with every seed."""
     rows: list[dict[str, object]] = []
+    csv = Rows(out / "rows.csv", ("variant", "seed", *COLUMNS), environment(choose_device("auto")))
     for seed in range(seeds):
         for name, sets in yaml.safe_load(settings.read_text()).items():
             folder = out / f"{name.replace(' ', '_').replace('/', '_')}-{seed}"
             run_variant(scan, folder, [*(base or []), *sets], seed)
-            rows.append({"variant": name, "seed": seed, **score(folder, reference, observed)})
-            with open(out / "rows.csv", "w", newline="") as stream:
-                writer = csv.DictWriter(stream, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
+            rows.append({"variant": name, "seed": seed, **score_run(folder, reference, observed)})
+            csv.add(**rows[-1])
     typer.echo(table(rows))
 
 

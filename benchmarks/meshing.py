@@ -8,8 +8,6 @@ The first repetition warms up (kernels, memory, the case table) and is left out.
 the sum may be a little above the total of an extraction left alone, which is measured too.
 """
 
-import csv
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +34,7 @@ from fastsdf.prepared import PreparedScan
 from fastsdf.run_folder import RunFolder
 from fastsdf.runtime import choose_device, peak_memory_gib, synchronize
 from fastsdf.sampling import SurfacePoints
+from harness import Rows, environment
 
 STAGES: tuple[tuple[Any, str, str], ...] = (
     (sparse, "cells_near_points", "near"),
@@ -184,12 +183,12 @@ def main(
         seconds["total without write"] = time.perf_counter() - start
         if repetition:
             rows = {stage: min(rows.get(stage, np.inf), value) for stage, value in seconds.items()}
-    table = csv.writer(sys.stdout)
-    table.writerow(("stage", "seconds"))
-    table.writerows((stage, f"{value:.4f}") for stage, value in rows.items())
+    table = Rows(None, ("stage", "seconds"), environment(device))
     counts = {"points": len(field.support.points), "vertices": len(mesh.vertices), "faces": len(mesh.faces)}
-    table.writerows((name, count) for name, count in counts.items())
-    table.writerows((f"peak GiB, {name}", value) for name, value in peak_memory_gib(device).items())
+    peaks = {f"peak GiB, {name}": value for name, value in peak_memory_gib(device).items()}
+    stages = {stage: f"{value:.4f}" for stage, value in rows.items()}
+    for stage, value in {**stages, **counts, **peaks}.items():
+        table.add(stage=stage, seconds=value)
 
 
 if __name__ == "__main__":

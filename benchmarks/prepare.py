@@ -8,8 +8,6 @@ one, boxes of noisy points stand in for a room (600,000 points) and an apartment
 ``--repeats`` times; the first run compiles kernels. ``--check`` also compares the stages with those of the CPU.
 """
 
-import csv
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,16 +33,17 @@ from fastsdf.sampling import Sampler
 from fastsdf.scan import PointCloud
 from fastsdf.settings import resolve_settings
 from fastsdf.smoothing import smooth_points
+from harness import Rows, environment
 
 SUBSET = 20_000
+COLUMNS = ("scan", "points", "run", "stage", "seconds")
 
 
 class Stages:
-    """Runs functions on a device and writes a row of (scan, points, run, stage, seconds) for each."""
+    """Runs functions on a device and writes a row of `COLUMNS` for each."""
 
-    def __init__(self, scan: str, points: int, device: str):
-        self._row, self._device, self.run = (scan, points), device, 0
-        self._out = csv.writer(sys.stdout)
+    def __init__(self, rows: Rows, scan: str, points: int, device: str):
+        self._rows, self._scan, self._points, self._device, self.run = rows, scan, points, device, 0
 
     def __call__(self, stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function returns."""
@@ -52,8 +51,8 @@ class Stages:
         start = time.perf_counter()
         value = function(*arguments)
         synchronize(self._device)
-        self._out.writerow((*self._row, self.run, stage, f"{time.perf_counter() - start:.4f}"))
-        sys.stdout.flush()
+        seconds = f"{time.perf_counter() - start:.4f}"
+        self._rows.add(scan=self._scan, points=self._points, run=self.run, stage=stage, seconds=seconds)
         return value
 
 
@@ -156,10 +155,10 @@ def main(
     }
     config = load_config(None, (), ["prepare.orientation=paths"], device=device)
     torch.ones(8, device=device).sqrt()
-    typer.echo("scan,points,run,stage,seconds")
+    rows = Rows(None, COLUMNS, environment(device))
     for name, cloud in scans.items():
         chosen = resized(cloud, points) if points else cloud
-        timed = Stages(name, len(chosen), device)
+        timed = Stages(rows, name, len(chosen), device)
         for run in range(repeats):
             timed.run = run
             run_stages(chosen, config, device, timed)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Whole programs in fresh processes: wall time, processor time, peak memory, and the scores of the mesh they leave."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SCORES = ("CD mm", "F1cm", "F2.5cm", "NC", "hallucinated %", "accuracy mm", "completeness mm")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended.
+
+    Attributes:
+        code: its exit status.
+        wall_s: from its start to its end, imports included.
+        cpu_s: processor time, user and system.
+        peak_gib: largest resident memory; not below that of the process that started it.
+        output: what it printed.
+    """
+
+    code: int
+    wall_s: float
+    cpu_s: float
+    peak_gib: float
+    output: str
+
+
+def run_fresh(command: Sequence[object], log: Path) -> Finished:
+    """Runs a command to its end, with its output in a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    with open(log, "w") as stream:
+        process = subprocess.Popen([str(part) for part in command], stdout=stream, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1 if sys.platform == "darwin" else 1024
+    cpu = used.ru_utime + used.ru_stime
+    return Finished(process.returncode, wall, cpu, used.ru_maxrss * unit / 2**30, log.read_text(errors="replace"))
+
+
+def fastsdf(*arguments: object) -> list[str]:
+    """A command line of this Python's fastsdf."""
+    return [sys.executable, "-c", "from fastsdf.cli import main; main()", *map(str, arguments)]
+
+
+def score(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, float]:
+    """The figures of `SCORES` by ``fastsdf eval``, which are kept in a JSON file and not computed again."""
+    if not out.is_file():
+        recall = ("--observed", observed) if observed else ()
+        command = fastsdf("eval", mesh, "--reference", reference, *recall, "--json", out)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    metrics = json.loads(out.read_text())
+    at = metrics["thresholds"].index
+    values = (
+        1e3 * metrics["chamfer_l1"],
+        metrics["f_score"][at(0.01)],
+        metrics["f_score"][at(0.025)],
+        metrics["normal_consistency"],
+        100 * metrics["hallucinated_share"],
+        1e3 * metrics["accuracy"],
+        1e3 * metrics["completeness"],
+    )
+    return dict(zip(SCORES, values, strict=True))
