@@ -7,11 +7,13 @@ from typing import Any
 from fastsdf.config import FitConfig
 
 VOXEL_SPACINGS = {"cuda": 0.6, "cpu": 0.75}
-STEPS = {"cuda": 4000, "cpu": 1500}
+STEPS = {"cuda": 3000, "cpu": 1500}
 BATCH = {"cuda": (32768, 16384, 16384), "cpu": (4096, 2048, 1024)}
 LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}
 LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
-CELLS_PER_SURFACE_CELL = 1.5
+CELLS_PER_SURFACE_CELL = {"cuda": 0.75, "cpu": 1.5}
+MESH_FACES = 10_000_000
+FACES_PER_SURFACE_CELL = 1.6
 GRID_WIDTH = 2.5
 MAX_LEVELS = 24
 UNLOCK_END_ORIENTED = 0.0
@@ -25,7 +27,7 @@ def resolve_settings(
 
     The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
     that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
-    device type.
+    device type. Mesh cells are those of the finest level, but no smaller than for about ten million faces.
 
     Args:
         config: as asked for.
@@ -41,9 +43,9 @@ def resolve_settings(
     across = max(GRID_WIDTH * half_extent_m / voxel, config.field.base_resolution)
     levels = 1 + math.ceil(math.log(across / config.field.base_resolution) / math.log(LEVEL_GROWTH[kind]))
     low, high = LOG2_TABLE_RANGE[kind]
-    log2_table = min(max(math.ceil(math.log2(CELLS_PER_SURFACE_CELL * area_m2 / voxel**2)), low), high)
+    log2_table = min(max(math.ceil(math.log2(CELLS_PER_SURFACE_CELL[kind] * area_m2 / voxel**2)), low), high)
     surface, near, uniform = BATCH[kind]
-    mesh_voxel = config.mesh.voxel_size_m or voxel
+    mesh_voxel = max(voxel, math.sqrt(FACES_PER_SURFACE_CELL * area_m2 / MESH_FACES))
     chosen: dict[str, dict[str, Any]] = {
         "field": {"voxel_size_m": voxel, "num_levels": min(max(levels, 2), MAX_LEVELS), "log2_table_size": log2_table},
         "sampling": {"surface_points": surface, "near_points": near, "uniform_points": uniform},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from cli_runs import run, write_scan
-from field_cases import CASES, Case, error, field_for, in_float64, outputs_and_gradients
+from field_cases import Case, error, field_for, in_float64, outputs_and_gradients
 from loss_cases import LOSS_CASES, losses_and_gradients, reference
 from tiny_room import SETTINGS, coloured_room
 
@@ -26,12 +26,18 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 
-ROOM = GridSpec(13, 2, log2_table_size=19, base_resolution=16, finest_resolution=650)
-LARGE = {
-    "half a cell": Case(count=4097, others=1025, width=64, step=1.25 / 650, levels=13, fade=0.7),
-    "many cells": Case(count=4097, others=0, width=64, step=1 / 32, levels=13),
-    "two layers": Case(count=4097, others=0, width=64, layers=2, step=1 / 256, levels=13),
+SHAPE = {"log2_table_size": 19, "base_resolution": 16, "finest_resolution": 650}
+ROOM = Case(count=4097, others=1025, width=64, step=1.25 / 650, levels=13)
+CASES = {
+    "half a cell, faded": ROOM._replace(fade=0.7, levels=12),
+    "many cells": ROOM._replace(step=1 / 32),
+    "no points": ROOM._replace(count=0),
+    "one point": ROOM._replace(count=1, others=0),
+    "outside the cube": ROOM._replace(reach=1.252),
+    "two layers": ROOM._replace(layers=2, step=1 / 256),
+    "four features": ROOM._replace(layers=2, features=4, step=1 / 256),
 }
+"""All of one width, since each shape of a network is compiled anew."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,18 +45,10 @@ def _small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "POOL_RANGE", (4000, 8000))
 
 
-@pytest.mark.parametrize("name", ["default", "no points", "one point", "four features, two layers", "outside the cube"])
+@pytest.mark.parametrize("name", CASES)
 def test_the_fused_field_agrees_with_the_reference(name: str) -> None:
-    _compare(CASES[name], None)
-
-
-@pytest.mark.parametrize("name", LARGE)
-def test_the_fused_field_agrees_on_a_grid_of_a_room(name: str) -> None:
-    _compare(LARGE[name], ROOM)
-
-
-def _compare(case: Case, grid: GridSpec | None) -> None:
-    field = field_for(case, load_backend("triton"), grid).cuda()
+    case = CASES[name]
+    field = field_for(case, load_backend("triton"), GridSpec(13, case.features, **SHAPE)).cuda()
     expected = outputs_and_gradients(in_float64(field), case)
     for key, found in outputs_and_gradients(field, case).items():
         assert error(found, expected[key]) < (3e-6 if key in ("sdf", "others") else 1e-3), key
