@@ -90,7 +90,7 @@ def usable_backends(names: Iterable[str], device: str) -> list[Backend]:
 
 
 def sweep(bench: Bench, setting: Setting, name: str, tiles: list[str], device: str) -> None:
-    """The network's two kernels under each tile ``block,warps[,programs per core]``."""
+    """The network's two kernels under each tile ``block,warps[,programs per core[,registers]]``."""
     if not has_kernels(torch.device(device)):
         return
     from fastsdf.kernels.network import Tile
@@ -135,7 +135,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="CSV file; without one, standard output")] = None,
     part: Annotated[list[str] | None, typer.Option(help=f"{', '.join(PARTS)} or accuracy")] = None,
     backend: Annotated[list[str] | None, typer.Option(help="backends; all that run here")] = None,
-    tile: Annotated[list[str] | None, typer.Option(help="block,warps[,programs per core]")] = None,
+    tile: Annotated[list[str] | None, typer.Option(help="block,warps[,programs per core[,registers]]")] = None,
     device: str = "auto",
     points: Annotated[int | None, typer.Option(help="of the spec; 2^18 on CUDA, 2^12 on a CPU")] = None,
     levels: int = 16,

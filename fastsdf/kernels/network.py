@@ -24,11 +24,13 @@ class Tile:
         block: points that a program takes at once, a power of two and at least 16.
         warps: warps of a program.
         per_core: programs per core of the backward pass, which loops over blocks.
+        registers: most registers of a thread, 0: as many as the compiler likes; fewer let more programs run at once.
     """
 
     block: int
     warps: int
     per_core: int = 2
+    registers: int = 0
 
 
 def default_tile(hidden: int) -> Tile:
@@ -140,6 +142,7 @@ def _sizes(encoded: Encoded, network: Network, tile: Tile) -> dict[str, int | bo
         "TAPS": len(encoded.differences) > 0,
         "BLOCK": tile.block,
         "num_warps": tile.warps,
+        **({"maxnreg": tile.registers} if tile.registers else {}),
     }
 
 
