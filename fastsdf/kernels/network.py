@@ -4,7 +4,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -132,7 +132,7 @@ def network_backward(
     return to_encoded, largest, to_weights
 
 
-def _sizes(encoded: Encoded, network: Network, tile: Tile) -> dict[str, int | bool]:
+def _sizes(encoded: Encoded, network: Network, tile: Tile) -> dict[str, Any]:
     """Compile-time sizes and launch options."""
     return {
         "H": len(network.b1),
