@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fastsdf.backends.base import Backend, FieldWeights, FusedBackend, FusedLevels
+from fastsdf.backends.base import ActivationBackend, Backend, FieldWeights, FusedBackend, FusedLevels
 from fastsdf.config import FieldConfig
 from fastsdf.errors import ConfigError
 from fastsdf.grid import GridSpec
@@ -160,6 +160,8 @@ class HashGridSDF(nn.Module):
         """The hidden layers' activation."""
         if self.spec.activation == "relu":
             return functional.relu(hidden)
+        if isinstance(self.backend, ActivationBackend):
+            return self.backend.softplus(hidden, self.spec.softplus_beta)
         return functional.softplus(hidden, self.spec.softplus_beta)
 
     def step_size(self, active_levels: float, step_cells: float) -> float:

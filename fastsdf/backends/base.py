@@ -147,6 +147,15 @@ class FusedBackend(Backend, Protocol):
         ...
 
 
+@runtime_checkable
+class ActivationBackend(Backend, Protocol):
+    """A backend with a softplus of its own."""
+
+    def softplus(self, x: Tensor, beta: float) -> Tensor:
+        """softplus(beta x) / beta of hidden values of any shape, differentiable once, in one of the backend's types."""
+        ...
+
+
 def refuse_point_gradient(x: Tensor, info: BackendInfo) -> None:
     """Raises UnsupportedDerivative if a derivative with respect to the points is wanted of a backend that has none."""
     if x.requires_grad:

@@ -2,7 +2,7 @@
 # pyright: reportCallIssue=false, reportArgumentType=false
 """Hash-grid encoding in numba for the CPU: about ten times as fast as torch indexing, float32 and float64.
 
-The only file that imports numba. Forward runs in parallel over points, backward over levels (each level owns its part
+Forward runs in parallel over points, backward over levels (each level owns its part
 of the table, so no two threads write the same entry and the result does not depend on the number of threads).
 """
 
@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from numba import njit, prange
 from torch import Tensor
+from torch.nn import functional
 
 from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments
 from fastsdf.backends.base import BackendInfo, refuse_point_gradient
+from fastsdf.backends.numba_softplus import Softplus
 from fastsdf.grid import HASH_PRIMES, GridSpec
 
 _PRIME_Y, _PRIME_Z = HASH_PRIMES[1], HASH_PRIMES[2]
@@ -36,6 +38,12 @@ class NumbaBackend:
         """
         refuse_point_gradient(x, self.info)
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
+
+    def softplus(self, x: Tensor, beta: float) -> Tensor:
+        """See `fastsdf.backends.base.ActivationBackend.softplus`."""
+        if x.dtype != torch.float32:
+            return functional.softplus(x, beta)
+        return Softplus.apply(x, beta)  # pyright: ignore[reportReturnType]
 
     def adam_update(
         self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
@@ -189,7 +197,7 @@ def _encode_backward(
                 s[7] += d * rx
 
 
-@njit(parallel=True)
+@njit(parallel=True, cache=True)
 def _adam(param: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float, whole: float) -> None:
     """Adam over flat arrays in one pass; ``whole`` undoes the bias of the mean square."""
     for i in prange(len(param)):
