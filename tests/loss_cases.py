@@ -17,17 +17,25 @@ STEP, EPSILON = 0.02, 0.013
 
 
 class LossCase(NamedTuple):
-    """Numbers of points of each kind, and the form of the residual."""
+    """Numbers of points of each kind, the form of the residual, other weights, and the viscosity."""
 
     surface: int = 70
     near: int = 33
     uniform: int = 200
     options: dict[str, Any] = {}  # noqa: RUF012
+    weights: dict[str, float] = {}  # noqa: RUF012
+    viscosity: float = EPSILON
 
 
 LOSS_CASES = {
     "default": LossCase(),
+    "squares": LossCase(options={"power": 2}),
+    "squared norm": LossCase(options={"residual": "squared_norm"}),
     "signed, squares": LossCase(options={"form": "signed", "residual": "squared_norm", "power": 2}),
+    "no viscosity": LossCase(options={"form": "none"}, viscosity=0.0),
+    "sharp": LossCase(weights={"inter_sharpness": 100.0}),
+    "some terms off": LossCase(weights={"surface": 0.0, "normal": 0.0, "inter": 0.0}),
+    "the other terms off": LossCase(weights={"near": 0.0, "eikonal_surface": 0.0, "eikonal_off_surface": 0.0}),
     "viscous on the surface": LossCase(options={"on_surface": True}),
     "signed on the surface": LossCase(options={"on_surface": True, "form": "signed"}),
     "no near points": LossCase(near=0),
@@ -38,7 +46,10 @@ LOSS_CASES = {
 
 
 def values_and_inputs(case: LossCase, dtype: torch.dtype) -> tuple[list[Tensor], losses.LossInputs]:
-    """u, gradient and Laplacian at all points, and what they are compared with; one gradient is 0."""
+    """u, gradient and Laplacian at all points, one gradient of each kind 0, and what they are compared with.
+
+    That lies in rows of one tensor for surface and near points each, as `fastsdf.sampling.Sampler` draws it.
+    """
     generator = torch.Generator().manual_seed(3)
     n = case.surface + case.near + case.uniform
 
@@ -46,9 +57,13 @@ def values_and_inputs(case: LossCase, dtype: torch.dtype) -> tuple[list[Tensor],
         return torch.randn(shape, generator=generator, dtype=torch.float32)
 
     values = [0.05 * draw(n), draw(n, 3), 5 * draw(n)]
-    known = [normalize(draw(case.surface, 3)), draw(case.surface).sigmoid(), 0.05 * draw(case.near)]
-    known += [draw(case.near).sigmoid(), torch.tensor(EPSILON), torch.tensor(STEP)]
-    return [v.to(dtype).requires_grad_() for v in values], losses.LossInputs(*(k.to(dtype) for k in known))
+    values[1][[0, -1]] = 0
+    surface = torch.cat([draw(case.surface, 3), normalize(draw(case.surface, 3)), draw(case.surface, 1).sigmoid()], 1)
+    near = torch.cat([draw(case.near, 3), 0.05 * draw(case.near, 1), draw(case.near, 1).sigmoid()], 1)
+    surface, near = surface.to(dtype), near.to(dtype)
+    numbers = (torch.tensor(value, dtype=dtype) for value in (case.viscosity, STEP))
+    inputs = losses.LossInputs(surface[:, 3:6], surface[:, 6], near[:, 3], near[:, 4], *numbers)
+    return [v.to(dtype).requires_grad_() for v in values], inputs
 
 
 def losses_and_gradients(
@@ -56,7 +71,8 @@ def losses_and_gradients(
 ) -> dict[str, Tensor]:
     """Total, terms and the gradients of the total to u, gradient and Laplacian."""
     values, inputs = values_and_inputs(case, dtype)
-    total, terms = compute(*values, inputs, WEIGHTS, ViscosityConfig(**case.options))
+    weights = WEIGHTS.model_copy(update=case.weights)
+    total, terms = compute(*values, inputs, weights, ViscosityConfig(**case.options))
     gradients = torch.autograd.grad(2 * total.sum(), values, materialize_grads=True)
     names = ("to sdf", "to gradient", "to laplacian")
     return {"total": total.detach(), "terms": terms.detach(), **dict(zip(names, gradients, strict=True))}

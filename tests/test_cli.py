@@ -87,7 +87,10 @@ def test_utm_coordinates_give_the_same_mesh(fitted: Path, tmp_path: Path, call: 
     assert all(torch.equal(one["weights"][k], two["weights"][k]) for k in one["weights"])
     near, far = read_mesh(fitted / "mesh.ply"), read_mesh(tmp_path / "run" / "mesh.ply")
     np.testing.assert_array_equal(far.faces, near.faces)
-    assert np.abs(far.vertices - UTM_M - near.vertices).max() < 1e-6
+    moved = far.vertices - UTM_M - near.vertices
+    assert near.normals is not None
+    assert np.abs((moved * near.normals).sum(1)).max() < 5e-7  # a float32 of the unit frame is 2.4e-7 m here
+    assert np.abs(moved).max() < 1e-5  # a vertex slides further on an edge that almost lies in the surface
 
 
 def test_the_transform_round_trips_through_the_run_folder(tmp_path: Path) -> None:

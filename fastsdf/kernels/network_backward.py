@@ -4,8 +4,9 @@
 """Backward pass of `fastsdf.kernels.network_forward`: each program takes several blocks of points.
 
 Hidden values are formed again, nothing but the encoded points is kept. Gradients are multiplied by a common scale that
-puts the largest of those coming in at 256, so that float16 products lose nothing. A program adds its share of the
-weights' gradient once, at its end.
+puts the largest of those coming in at 256, so that float16 products lose nothing. Where a slope jumps within a
+stencil, the gradient of a difference reaches the centre divided by h: for small h it sets the scale, lest that
+overflow. A program adds its share of the weights' gradient once, at its end.
 """
 
 import triton
@@ -24,20 +25,24 @@ from fastsdf.kernels.tiles import (
     store_features,
 )
 
+_HEADROOM = tl.constexpr(16.0)
+
 
 @triton.jit
 def largest_kernel(value_ptr, gradient_ptr, laplacian_ptr, step_ptr, out_ptr, n, TAPS: tl.constexpr,
                    BLOCK: tl.constexpr):  # fmt: skip
-    """Largest magnitude of the gradients coming in, those of differences taken per h."""
+    """Largest magnitude of the gradients coming in, those of differences taken per h and as they reach the centre."""
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
     largest = tl.abs(tl.load(value_ptr + points, mask=mask, other=0.0))
     if TAPS:
+        per_h = 1 / tl.load(step_ptr)
+        share = tl.maximum(per_h / _HEADROOM, 1.0)
         for axis in tl.static_range(3):
             gradient = tl.load(gradient_ptr + 3 * points + axis, mask=mask, other=0.0)
-            largest = tl.maximum(largest, tl.abs(gradient))
-        laplacian = tl.load(laplacian_ptr + points, mask=mask, other=0.0) / tl.load(step_ptr)
-        largest = tl.maximum(largest, tl.abs(laplacian))
+            largest = tl.maximum(largest, share * tl.abs(gradient))
+        laplacian = tl.load(laplacian_ptr + points, mask=mask, other=0.0)
+        largest = tl.maximum(largest, share * per_h * tl.abs(laplacian))
     tl.atomic_max(out_ptr, tl.max(largest, axis=0))
 
 
