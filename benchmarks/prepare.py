@@ -27,11 +27,10 @@ from fastsdf.nearest import point_index
 from fastsdf.normalize import fit_transform
 from fastsdf.occupancy import occupancy
 from fastsdf.orientation import grid_cell, orient, surfels
-from fastsdf.pipeline import prepare_scan
+from fastsdf.pipeline import prepare_scan, resolve_for
 from fastsdf.runtime import synchronize
 from fastsdf.sampling import Sampler
 from fastsdf.scan import PointCloud
-from fastsdf.settings import resolve_settings
 from fastsdf.smoothing import smooth_points
 from harness import Rows, environment
 
@@ -79,14 +78,7 @@ def resized(cloud: PointCloud, count: int) -> PointCloud:
 def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages) -> None:
     """Times the whole, then the parts by themselves."""
     prepared = timed("prepare_scan", prepare_scan, cloud, config)
-    resolved = resolve_settings(
-        config,
-        spacing_m=prepared.facts["spacing_m"],
-        area_m2=prepared.facts["area_m2"],
-        half_extent_m=prepared.transform.half_extent_m,
-        device=device,
-        oriented=True,
-    )
+    resolved = resolve_for(prepared, config, device)
     timed("sampler with near pool", Sampler, prepared.surface, resolved.sampling, device, torch.float32, 1)
     points = timed("- points to the device", lambda: torch.tensor(cloud.points, device=device))
     transform = timed("- scene box", fit_transform, points)

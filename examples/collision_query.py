@@ -41,15 +41,24 @@ def first_contact(
     """
     length = float(np.linalg.norm(end - start))
     direction = (end - start) / max(length, 1e-12)
-    travelled = 0.0
-    while travelled <= length:
-        center = start + travelled * direction
-        gap = float(clearance(field, center, radius))
-        if gap <= tolerance:
-            normal = field.gradient(center)
-            return Contact(center, travelled, normal / max(float(np.linalg.norm(normal)), 1e-12))
-        travelled += max(gap / SLOPE, tolerance)
-    return None
+
+    def gap_after(travelled: float) -> float:
+        return float(clearance(field, start + travelled * direction, radius))
+
+    free, travelled = 0.0, 0.0
+    while (gap := gap_after(travelled)) > tolerance:
+        free, travelled = travelled, travelled + max(gap / SLOPE, tolerance)
+        if travelled > length:
+            return None
+    while gap < -tolerance and travelled - free > 1e-6:  # a step too far, where the field is steeper than SLOPE
+        middle = (free + travelled) / 2
+        if (gap_there := gap_after(middle)) > tolerance:
+            free = middle
+        else:
+            travelled, gap = middle, gap_there
+    center = start + travelled * direction
+    normal = field.gradient(center)
+    return Contact(center, travelled, normal / max(float(np.linalg.norm(normal)), 1e-12))
 
 
 def triple(text: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastsdf.eigen import smallest_eigenpair
 from fastsdf.nearest import point_index
-from fastsdf.quantiles import median, total
+from fastsdf.quantiles import median
 
 CHUNK = 1 << 18
 ROUGHNESS_TO_NOISE = 1.15
@@ -45,7 +45,7 @@ class LocalGeometry:
     @cached_property
     def area(self) -> float:
         """Estimated area of the sampled surface: the sum of the points' squares."""
-        return total(self.spacing.square())
+        return float(self.spacing.square().sum())
 
 
 def measure_local_geometry(points: Tensor, neighbours: int = 16) -> LocalGeometry:

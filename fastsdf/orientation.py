@@ -17,7 +17,7 @@ from fastsdf.free_paths import path_difference
 from fastsdf.local_geometry import measure_local_geometry
 from fastsdf.nearest import PointIndex, point_index
 from fastsdf.occupancy import occupancy
-from fastsdf.quantiles import median, quantiles, total
+from fastsdf.quantiles import median, quantiles
 from fastsdf.vectors import dot
 
 SCALE_CELLS = 20.0
@@ -74,7 +74,7 @@ def surfels(points: Tensor, cell: float) -> tuple[Tensor, Tensor]:
 def grid_cell(points: Tensor, spacing: Tensor) -> float:
     """Voxel edge for `occupancy`: 1.3 mean spacings, but no more voxels than `MAX_VOXELS`."""
     low, high = quantiles(points, (0.001, 0.999))
-    area = total(spacing.clamp_max(4 * median(spacing)).square())
+    area = float(spacing.clamp_max(4 * median(spacing)).square().sum())
     cell = 1.3 * math.sqrt(area / len(points))
     return max(cell, float((np.prod(high - low + 20 * cell) / MAX_VOXELS) ** (1 / 3)))
 

@@ -103,14 +103,9 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     return PreparedScan(transform, support_of(surface, transform, geometry.noise, kept.colors), surface, facts)
 
 
-def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
-    """A session at step 0: settings chosen, field initialised and warm-started.
-
-    Raises:
-        ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
-    """
-    device = choose_device(config.device)
-    resolved = resolve_settings(
+def resolve_for(prepared: PreparedScan, config: FitConfig, device: str) -> FitConfig:
+    """The configuration with every open value chosen for a scan and a device (`fastsdf.settings`)."""
+    return resolve_settings(
         config,
         spacing_m=prepared.facts["spacing_m"],
         area_m2=prepared.facts["area_m2"],
@@ -118,6 +113,16 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
         device=device,
         oriented=bool(prepared.surface.confidence.any()),
     )
+
+
+def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
+    """A session at step 0: settings chosen, field initialised and warm-started.
+
+    Raises:
+        ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
+    """
+    device = choose_device(config.device)
+    resolved = resolve_for(prepared, config, device)
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
     backend, reason = choose_backend(resolved, device, spec.grid)
     state = new_state(spec, prepared.surface, resolved, backend, device)

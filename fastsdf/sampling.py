@@ -84,7 +84,7 @@ class Sampler:
         weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
         self._cumulative = weights.cumsum(0) / weights.sum()
         self._surface = _rows(on_device(a) for a in (surface.points, surface.normals, surface.confidence))
-        pool = self._near_pool(surface, config.near_spread, seed) if config.near_points else _EMPTY_POOL
+        pool = self._near_pool(surface, config.near_spread) if config.near_points else _EMPTY_POOL
         self._pool = _rows(on_device(a) for a in pool)
         self._lower = on_device(surface.lower) - BOX_PADDING
         self._extent = on_device(surface.upper) + BOX_PADDING - self._lower
@@ -92,33 +92,31 @@ class Sampler:
     def draw(self) -> TrainBatch:
         """The next batch."""
         surface_count, near_count, uniform_count = self._counts
-        position = self._uniform((surface_count,), torch.float64)
-        on = torch.searchsorted(self._cumulative, position).clamp_max(len(self._cumulative) - 1)
         around = (self._uniform((near_count,), torch.float64) * len(self._pool)).long()
         uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._lower.dtype)
+        on = self._scan_points(surface_count)
         points, normals, confidence = self._surface.index_select(0, on).split((3, 3, 1), dim=1)
         near, distance, near_confidence = self._pool.index_select(0, around).split((3, 1, 1), dim=1)
         return TrainBatch(
             points, normals, confidence[:, 0], near, distance[:, 0], near_confidence[:, 0], uniform=uniform
         )
 
-    def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.rand(shape, generator=self.generator, device=self._lower.device, dtype=dtype)
+    def _scan_points(self, count: int) -> Tensor:
+        """(count,) indices of scan points."""
+        drawn = torch.searchsorted(self._cumulative, self._uniform((count,), torch.float64))
+        return drawn.clamp_max(len(self._cumulative) - 1)
 
-    def _near_pool(self, surface: SurfacePoints, spread: float, seed: int) -> NearTargets:
-        """The pool of near points, drawn like the scan points: by numpy on the CPU, else by the generator."""
+    def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return torch.rand(shape, generator=self.generator, device=self._cumulative.device, dtype=dtype)
+
+    def _near_pool(self, surface: SurfacePoints, spread: float) -> NearTargets:
+        """The pool of near points, drawn like the scan points."""
         size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), POOL_RANGE[1])
         device = self._cumulative.device
-        if device.type == "cpu":
-            rng = np.random.default_rng(seed)
-            position, shifts = (torch.from_numpy(a) for a in (rng.random(size), rng.standard_normal((size, 3))))
-        else:
-            position = torch.rand(size, generator=self.generator, device=device, dtype=torch.float64)
-            shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
-        drawn = torch.searchsorted(self._cumulative, position).clamp_max(len(self._cumulative) - 1)
+        shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
         arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)
         scan = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in arrays)
-        return near_targets(*scan, drawn=drawn, shifts=shifts, spread=spread)
+        return near_targets(*scan, drawn=self._scan_points(size), shifts=shifts, spread=spread)
 
 
 def _rows(columns: Iterable[Tensor]) -> Tensor:

@@ -104,6 +104,8 @@ def reference(
         losses.normal_loss(on.gradient, inputs.normals, inputs.confidence),
         losses.near_loss(off.sdf[:m], inputs.near_distance, inputs.near_confidence),
     ]
+    factors = [getattr(weights, name) for name in losses.TERMS]
     empty = (False, len(sdf) == s + m, len(sdf) == s, False, False, m == 0)
-    kept = torch.stack([sdf.sum() * 0 if e else t for t, e in zip(terms, empty, strict=True)])
-    return (kept * kept.new_tensor([getattr(weights, name) for name in losses.TERMS])).sum(), kept
+    left_out = [e or not factor for e, factor in zip(empty, factors, strict=True)]
+    kept = torch.stack([sdf.sum() * 0 if out else t for t, out in zip(terms, left_out, strict=True)])
+    return (kept * kept.new_tensor(factors)).sum(), kept

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The fused field, losses and Adam in Triton's interpreter, in a process of their own, against torch in float64."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from adam_cases import SIZES, adam_steps, start_of
 from field_cases import CASES, NAMES, error, field_for, in_float64, outputs_and_gradients
+from interpreter import interpreted_by
 from loss_cases import LOSS_CASES, losses_and_gradients, reference
 from training_step_cases import STEP_CASES, step_field, terms_and_gradients
 
@@ -20,18 +17,13 @@ from fastsdf.backends.torch_reference import TorchBackend
 
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 
-PROGRAM = Path(__file__).with_name("interpreted_field.py")
 VALUE, DIFFERENCE = 1e-6, 1e-3  # float32, and the rounding of float16 products (about 3e-4)
 
 
 @pytest.fixture(scope="module")
 def interpreted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `interpreted_field` saves."""
-    out = tmp_path_factory.mktemp("triton") / "results.pt"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run([sys.executable, PROGRAM, out], env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return torch.load(out, weights_only=True)
+    return interpreted_by("interpreted_field.py", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.mark.parametrize("name", CASES)

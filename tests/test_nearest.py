@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Neighbours and the other kernels that prepare a scan, in Triton's interpreter and on the CPU, against brute force."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from interpreter import interpreted_by
 from kernel_cases import check_neighbours, clearance_of, neighbour_cases, occupied_voxels, rays
 
 from fastsdf.eigen import smallest_eigenpair
@@ -18,18 +15,13 @@ from fastsdf.free_paths import march
 from fastsdf.morton import morton_grid
 from fastsdf.nearest import TreeIndex, point_index
 
-PROGRAM = Path(__file__).with_name("interpreted_kernels.py")
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 
 
 @pytest.fixture(scope="module")
 def interpreted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the kernels give in the interpreter; see `interpreted_kernels.main`."""
-    out = tmp_path_factory.mktemp("kernels") / "results.pt"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run([sys.executable, PROGRAM, out], env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return torch.load(out, weights_only=True)
+    return interpreted_by("interpreted_kernels.py", tmp_path_factory.mktemp("kernels"))
 
 
 @needs_triton

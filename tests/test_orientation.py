@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from fastsdf import free_paths
-from fastsdf.cloud_thinning import thin
+from fastsdf.cloud_thinning import even_subset
 from fastsdf.errors import InputError
 from fastsdf.free_paths import march
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
@@ -155,7 +155,7 @@ def test_occupancy_drops_isolated_points() -> None:
 
 def test_thinning_leaves_one_point_per_cube() -> None:
     points = np.array([4e5, 5e6, 100.0]) + np.random.default_rng(3).uniform(-1, 1, (5000, 3))
-    chosen = thin(points, 0.25)
+    chosen = even_subset(torch.from_numpy(points), 0.25).numpy()
     cubes = np.floor((points - points.min(0)) / 0.25).astype(int)
     assert len(np.unique(cubes[chosen], axis=0)) == len(chosen) == len(np.unique(cubes, axis=0))
 

@@ -1,33 +1,24 @@
 # SPDX-License-Identifier: MIT
 """The Triton kernels in Triton's interpreter, in a process of their own, against the torch reference."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from encoding_cases import encode_and_gradient, grid_with, points, table_for
+from interpreter import interpreted_by
 
 from fastsdf.backends.torch_reference import TorchBackend
 from fastsdf.errors import UnsupportedDerivative
 
 pytestmark = pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
 
-PROGRAM = Path(__file__).with_name("interpreted_triton.py")
-
 
 @pytest.fixture(scope="module")
 def interpreted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int, int], Any]:
     """What the kernels give in the interpreter, by (count, features, levels)."""
-    out = tmp_path_factory.mktemp("triton") / "results.pt"
-    environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run([sys.executable, PROGRAM, out], env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return torch.load(out, weights_only=True)
+    return interpreted_by("interpreted_triton.py", tmp_path_factory.mktemp("triton"))
 
 
 @pytest.mark.parametrize("levels", [2, 5])

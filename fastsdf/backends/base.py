@@ -142,7 +142,7 @@ class FusedBackend(Backend, Protocol):
 
         Returns:
             The weighted total (1,), differentiable once, and the terms, unweighted, in the order of
-            `fastsdf.losses.TERMS`; a mean over no points is 0.
+            `fastsdf.losses.TERMS`; a mean over no points is 0, and so is a term of weight 0.
         """
         ...
 

@@ -55,8 +55,11 @@ class NumbaBackend:
 
 
 class _Encode(torch.autograd.Function):
+    """The encoding over arrays that share the tensors' memory, with its derivative in the table."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
+        """See `fastsdf.backends.base.Backend.encode`."""
         ctx.layout = _layout(grid, num_levels)
         ctx.shape = table.shape
         ctx.save_for_backward(x)
@@ -66,6 +69,7 @@ class _Encode(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
+        """The gradient to the table."""
         (x,) = ctx.saved_tensors
         gradient = torch.zeros(ctx.shape, dtype=grads[0].dtype)
         _encode_backward(x.detach().contiguous().numpy(), grads[0].contiguous().numpy(), *ctx.layout, gradient.numpy())

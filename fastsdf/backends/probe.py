@@ -87,4 +87,4 @@ def _features_and_gradient(
 
 
 if __name__ == "__main__":
-    print(json.dumps({"problem": compare_with_reference(sys.argv[1])}))  # noqa: T201
+    sys.stdout.write(json.dumps({"problem": compare_with_reference(sys.argv[1])}) + "\n")

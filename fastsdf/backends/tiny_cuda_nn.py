@@ -77,6 +77,7 @@ class _Encode(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
+        """See `fastsdf.backends.base.Backend.encode`."""
         ctx.native, ctx.count, ctx.rows = native_encoding(grid, num_levels), len(x), grid.offsets[num_levels]
         if ctx.count == 0:
             ctx.save_for_backward(x, table, x)
@@ -89,6 +90,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
+        """The gradient to the table."""
         x, table, out = ctx.saved_tensors
         if ctx.count == 0:
             return None, torch.zeros_like(table), None, None

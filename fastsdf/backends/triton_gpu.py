@@ -79,8 +79,11 @@ def _six(weights: FieldWeights) -> list[Tensor]:
 
 
 class _Encode(torch.autograd.Function):
+    """The encoding by itself, with its derivative in the table."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, levels: LevelTable, num_levels: int) -> Tensor:
+        """See `fastsdf.backends.base.Backend.encode`."""
         ctx.levels, ctx.shape = levels, table.shape
         fade = torch.ones((), device=x.device)
         ctx.save_for_backward(x, fade)
@@ -88,6 +91,7 @@ class _Encode(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
+        """The gradient to the table."""
         x, fade = ctx.saved_tensors
         gradient = torch.zeros(ctx.shape, dtype=grads[0].dtype, device=x.device)
         grad = functional.pad(grads[0].T, (0, padded(len(x)) - len(x))).contiguous()

@@ -88,6 +88,7 @@ def _column_names(words: list[str]) -> tuple[str, ...]:
 
 def _parse_table(path: Path, layout: _Layout) -> np.ndarray:
     def parse(comments: str | tuple[str, ...]) -> np.ndarray:
+        """The rows of numbers, up to what counts as a comment."""
         return np.loadtxt(
             path,
             skiprows=layout.skip,

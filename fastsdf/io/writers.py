@@ -14,7 +14,6 @@ from plyfile import PlyData, PlyElement
 from fastsdf.errors import InputError
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.attributes import COLOR_NAMES, NORMAL_NAMES, POINT_NAMES, SENSOR_NAMES
-from fastsdf.io.obj_text import obj_text
 from fastsdf.io.offsets import needs_float64, sidecar_path, storage_offset
 from fastsdf.scan import PointCloud, TriangleMesh
 
@@ -54,11 +53,8 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z") -> None:
         if suffix == ".ply":
             vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes)
             _write_ply(temporary, vertices, mesh.faces)
-        elif suffix == ".obj":
-            with open(temporary, "wb") as stream:
-                stream.writelines(obj_text(mesh))
         else:
-            temporary.write_bytes(_glb_bytes(mesh))
+            temporary.write_bytes(_obj_bytes(mesh) if suffix == ".obj" else _glb_bytes(mesh))
 
 
 def check_mesh_path(path: Path, up: str) -> None:
@@ -161,6 +157,12 @@ def _write_stl(mesh: TriangleMesh, path: Path) -> None:
                 note.write_text(json.dumps({"offset": offset.tolist()}) + "\n", encoding="utf-8")
         else:
             sidecar.unlink(missing_ok=True)  # an older mesh's offset would move this one
+
+
+def _obj_bytes(mesh: TriangleMesh) -> bytes:
+    part = _to_trimesh(mesh, np.zeros(3))
+    normals = mesh.normals is not None
+    return _as_bytes(part.export(file_type="obj", digits=6, include_normals=normals, header="written by fastsdf"))
 
 
 def _glb_bytes(mesh: TriangleMesh) -> bytes:

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from fastsdf.kernels.levels import LevelTable, faded, locate, read_level, row, strides
+from fastsdf.kernels.levels import LevelTable, add, entry, faded, locate, strides
 from fastsdf.kernels.tiles import gradient_scale
 
 BLOCK = 128
@@ -62,15 +62,12 @@ def interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, 
     """Trilinear interpolation (BLOCK, F) at positions rx, ry, rz in the cells i, j, k."""
     step_y, step_z = strides(resolution, DENSE)
     y, z = j * step_y, k * step_z
-    feature = tl.arange(0, F)
     total = tl.zeros((i.shape[0], F), tl.float32)
     for corner in tl.static_range(8):
         a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
         weight = (rx if a else 1 - rx) * (ry if b else 1 - ry) * (rz if c else 1 - rz)
-        place = row(i + a, y + b * step_y, z + c * step_z, size, offset, DENSE)
-        total += weight[:, None] * tl.load(
-            table_ptr + place[:, None] * F + feature[None, :], mask=mask[:, None], other=0.0
-        )
+        node = entry(table_ptr, i + a, y + b * step_y, z + c * step_z, size, offset, mask, F, DENSE)
+        total += weight[:, None] * node
     return total
 
 
@@ -79,14 +76,11 @@ def spread(grad_ptr, i, j, k, rx, ry, rz, value, resolution, size, offset, mask,
     """Adds the gradient ``value`` (BLOCK, F) of `interpolate`'s result to the entries of the cell's corners."""
     step_y, step_z = strides(resolution, DENSE)
     y, z = j * step_y, k * step_z
-    feature = tl.arange(0, F)
     for corner in tl.static_range(8):
         a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
         weight = (rx if a else 1 - rx) * (ry if b else 1 - ry) * (rz if c else 1 - rz)
-        place = row(i + a, y + b * step_y, z + c * step_z, size, offset, DENSE)
-        tl.atomic_add(
-            grad_ptr + place[:, None] * F + feature[None, :], weight[:, None] * value, mask=mask[:, None], sem="relaxed"
-        )
+        share = weight[:, None] * value
+        add(grad_ptr, i + a, y + b * step_y, z + c * step_z, share, size, offset, mask, F, DENSE)
 
 
 @triton.jit(do_not_specialize=("n", "first", "count"))
@@ -108,10 +102,7 @@ def _forward(
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
-    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
-    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
-    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
-    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
+    i, j, k, rx, ry, rz, _, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
     value = interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
     value *= faded(fade_ptr, level, count)
     feature = level * F + tl.arange(0, F)
@@ -138,10 +129,7 @@ def _backward(
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
-    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
-    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
-    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
-    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
+    i, j, k, rx, ry, rz, _, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
     feature = level * F + tl.arange(0, F)
     grad = tl.load(grad_ptr + feature[None, :].to(tl.int64) * pitch + points[:, None], mask=mask[:, None], other=0.0)
     grad *= faded(fade_ptr, level, count) / gradient_scale(largest_ptr)

@@ -10,22 +10,7 @@ the features are a polygon through up to four nodes, of which the outer two are 
 import triton
 import triton.language as tl
 
-from fastsdf.kernels.levels import row
-
-
-@triton.jit
-def entry(table_ptr, x, y, z, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
-    """Entries (BLOCK, F) of the nodes with these row terms; 0 where masked off."""
-    place = row(x, y, z, size, offset, DENSE)
-    return tl.load(table_ptr + place[:, None] * F + tl.arange(0, F)[None, :], mask=mask[:, None], other=0.0)
-
-
-@triton.jit
-def add(grad_ptr, x, y, z, value, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
-    """Adds ``value`` (BLOCK, F) to the gradient of those entries."""
-    place = row(x, y, z, size, offset, DENSE)
-    target = grad_ptr + place[:, None] * F + tl.arange(0, F)[None, :]
-    tl.atomic_add(target, value, mask=mask[:, None], sem="relaxed")
+from fastsdf.kernels.levels import add, entry
 
 
 @triton.jit

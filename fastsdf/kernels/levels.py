@@ -53,27 +53,13 @@ def level_table(grid: GridSpec, half_width: float, center: float, device: torch.
 
 
 @triton.jit
-def read_level(frame_ptr, layout_ptr, level):
-    """Scale, base, rest, resolution, entries and first entry of a level, see `LevelTable`."""
-    frame, layout = frame_ptr + 3 * level, layout_ptr + 3 * level
-    return (
-        tl.load(frame),
-        tl.load(frame + 1),
-        tl.load(frame + 2),
-        tl.load(layout),
-        tl.load(layout + 1),
-        tl.load(layout + 2),
-    )
-
-
-@triton.jit
 def faded(fade_ptr, level, count):
     """Weight of a level: the fade of the last of ``count`` levels, 1 before it."""
     return tl.where(level == count - 1, tl.load(fade_ptr), 1.0)
 
 
 @triton.jit
-def locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
+def _locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
     """Cell index (int32) along one axis and the position in the cell, 0 to 1."""
     x = tl.load(x_ptr + 3 * points + axis, mask=mask, other=0.0)
     cell = tl.floor(x * scale + (base + rest))
@@ -81,8 +67,24 @@ def locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
 
 
 @triton.jit
+def locate(x_ptr, points, mask, frame_ptr, layout_ptr, level):
+    """Where points lie on a level, and what the level is.
+
+    Returns:
+        Cells i, j, k (int32) and positions rx, ry, rz in them, 0 to 1; the level's scale, resolution, entries and first
+        entry, see `LevelTable`.
+    """
+    frame, layout = frame_ptr + 3 * level, layout_ptr + 3 * level
+    scale, base, rest = tl.load(frame), tl.load(frame + 1), tl.load(frame + 2)
+    i, rx = _locate(x_ptr, points, mask, 0, scale, base, rest)
+    j, ry = _locate(x_ptr, points, mask, 1, scale, base, rest)
+    k, rz = _locate(x_ptr, points, mask, 2, scale, base, rest)
+    return i, j, k, rx, ry, rz, scale, tl.load(layout), tl.load(layout + 1), tl.load(layout + 2)
+
+
+@triton.jit
 def strides(resolution, DENSE: tl.constexpr):
-    """What one node along y and along z adds to the row terms of `row`."""
+    """What one node along y and along z adds to the row terms of `entry`."""
     if DENSE:
         return resolution, resolution * resolution
     else:
@@ -90,7 +92,7 @@ def strides(resolution, DENSE: tl.constexpr):
 
 
 @triton.jit
-def row(x, y, z, size, offset, DENSE: tl.constexpr):
+def _row(x, y, z, size, offset, DENSE: tl.constexpr):
     """Table row of a node from its terms ``i``, ``j * stride_y`` and ``k * stride_z`` (int32, wrapping around).
 
     See `fastsdf.backends.torch_reference.node_rows`.
@@ -101,3 +103,18 @@ def row(x, y, z, size, offset, DENSE: tl.constexpr):
     else:
         index = (x ^ y ^ z) & (size - 1)
     return index + offset
+
+
+@triton.jit
+def entry(table_ptr, x, y, z, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
+    """Entries (BLOCK, F) of the nodes with these row terms; 0 where masked off."""
+    place = _row(x, y, z, size, offset, DENSE)
+    return tl.load(table_ptr + place[:, None] * F + tl.arange(0, F)[None, :], mask=mask[:, None], other=0.0)
+
+
+@triton.jit
+def add(grad_ptr, x, y, z, value, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
+    """Adds ``value`` (BLOCK, F) to the gradient of those entries."""
+    place = _row(x, y, z, size, offset, DENSE)
+    target = grad_ptr + place[:, None] * F + tl.arange(0, F)[None, :]
+    tl.atomic_add(target, value, mask=mask[:, None], sem="relaxed")

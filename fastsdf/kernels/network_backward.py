@@ -132,17 +132,28 @@ def backward_kernel(
         to_wp += tl.dot(tl.trans(to_half), p)
         store_features(to_values_ptr, tl.dot(to_half, tl.trans(w1)), feature, points, features, pitch, mask)
     whole = 1 / scale
-    slot = tl.arange(0, 16)
-    bias, position = (
-        (slot == 0)[None, :] & (hidden >= 0)[:, None],
-        ((slot > 0) & (slot < 4))[None, :] & (hidden >= 0)[:, None],
-    )
-    place = hidden[:, None] * width + 3 + feature[None, :]
-    tl.atomic_add(to_w1_ptr + place, whole * to_w1, mask=(feature < features)[None, :] & (hidden >= 0)[:, None])
-    tl.atomic_add(to_w1_ptr + hidden[:, None] * width + slot[None, :] - 1, whole * to_wp, mask=position)
-    tl.atomic_add(to_b1_ptr + hidden[:, None] + 0 * slot[None, :], whole * to_wp, mask=bias)
-    tl.atomic_add(to_w3_ptr + hidden[:, None] + 0 * slot[None, :], whole * to_w3, mask=bias)
+    _add_first_layer(to_w1_ptr, to_b1_ptr, whole * to_w1, whole * to_wp, hidden, feature, features, width)
+    _add_first_column(to_w3_ptr, whole * to_w3, hidden)
     tl.atomic_add(to_b3_ptr, whole * tl.sum(to_b3, axis=0))
     if TWO:
         tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2)
-        tl.atomic_add(to_b2_ptr + hidden[:, None] + 0 * slot[None, :], whole * to_b2, mask=bias)
+        _add_first_column(to_b2_ptr, whole * to_b2, hidden)
+
+
+@triton.jit
+def _add_first_layer(w1_ptr, b1_ptr, to_w1, to_wp, hidden, feature, features, width):
+    """Adds the gradients of the weights of features (H, K), and of bias and position (H, 16), to the first layer's."""
+    rows = hidden[:, None] * width
+    tl.atomic_add(w1_ptr + rows + 3 + feature[None, :], to_w1, mask=(feature < features)[None, :] & (rows >= 0))
+    slot = tl.arange(0, 16)
+    tl.atomic_add(w1_ptr + rows + slot[None, :] - 1, to_wp, mask=((slot > 0) & (slot < 4))[None, :] & (rows >= 0))
+    _add_first_column(b1_ptr, to_wp, hidden)
+
+
+@triton.jit
+def _add_first_column(out_ptr, values, hidden):
+    """Adds the first column of values (H, 16) to a vector (H,)."""
+    slot = tl.arange(0, 16)
+    tl.atomic_add(
+        out_ptr + hidden[:, None] + 0 * slot[None, :], values, mask=(slot == 0)[None, :] & (hidden >= 0)[:, None]
+    )

@@ -6,8 +6,8 @@ import triton
 import triton.language as tl
 
 from fastsdf.kernels.encode import interpolate, spread
-from fastsdf.kernels.grid_lines import add, entry, four_lines, four_lines_backward
-from fastsdf.kernels.levels import faded, locate, read_level, strides
+from fastsdf.kernels.grid_lines import four_lines, four_lines_backward
+from fastsdf.kernels.levels import add, entry, faded, locate, strides
 from fastsdf.kernels.tiles import gradient_scale
 
 COUNTS = ("n", "width", "first", "count")
@@ -17,14 +17,12 @@ COUNTS = ("n", "width", "first", "count")
 def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, values_ptr, differences_ptr, n,
                    pitch, width, first, count,
              F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """See `fastsdf.kernels.stencil_encode.stencil_forward`."""
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
-    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
+    i, j, k, rx, ry, rz, scale, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
     reach = tl.load(step_ptr) * scale
-    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
-    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
-    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
     fade = faded(fade_ptr, level, count)
     feature = (level * F + tl.arange(0, F)).to(tl.int64)
     place = feature[None, :] * pitch + points[:, None]
@@ -100,14 +98,12 @@ def _tap_backward(grad_ptr, value, i, j, k, rx, ry, rz, shift, axis, resolution,
 def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr,
                     grad_ptr, n, pitch, width, first, count,
               F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """See `fastsdf.kernels.stencil_encode.stencil_backward`."""
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
-    scale, base, rest, resolution, size, offset = read_level(frame_ptr, layout_ptr, level)
+    i, j, k, rx, ry, rz, scale, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
     reach = tl.load(step_ptr) * scale
-    i, rx = locate(x_ptr, points, mask, 0, scale, base, rest)
-    j, ry = locate(x_ptr, points, mask, 1, scale, base, rest)
-    k, rz = locate(x_ptr, points, mask, 2, scale, base, rest)
     fade = faded(fade_ptr, level, count)
     feature = (level * F + tl.arange(0, F)).to(tl.int64)
     place = feature[None, :] * pitch + points[:, None]
