@@ -2,7 +2,9 @@
 """Adam for sparse gradients, with its whole state on the device, so that a step needs nothing from the host.
 
 Kingma & Ba 2015, algorithm 1, except that a value whose gradient is exactly 0 stays as it is, moments included (as in
-instant-NGP, Mueller et al. 2022, section 4): a step touches a small part of a large table, and costs as much.
+instant-NGP, Mueller et al. 2022, section 4): a step touches a small part of a large table, and costs as much. Weight
+decay is decoupled from the gradient (AdamW, Loshchilov & Hutter 2019), has a strength of its own for each row of a
+parameter, and takes hold of touched values only.
 """
 
 from collections.abc import Sequence
@@ -33,30 +35,48 @@ class AdamUpdate(Protocol):
         count: steps taken with this one, a tensor of one element.
         factor: what the rate is multiplied by, a tensor of one element.
         rate: learning rate.
+        decay: (n,) weight decay of the n rows of the parameter, or None.
     """
 
     def __call__(
-        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+        self,
+        param: Tensor,
+        grad: Tensor,
+        moments: Moments,
+        count: Tensor,
+        factor: Tensor,
+        rate: float,
+        decay: Tensor | None = None,
     ) -> None: ...
 
 
-def adam_update(param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float) -> None:
+def adam_update(
+    param: Tensor,
+    grad: Tensor,
+    moments: Moments,
+    count: Tensor,
+    factor: Tensor,
+    rate: float,
+    decay: Tensor | None = None,
+) -> None:
     """See `AdamUpdate`; the reference in torch."""
     touched = grad != 0
     mean = torch.lerp(moments.mean, grad, 1 - MEAN_DECAY)
     square = torch.lerp(moments.square, grad.square(), 1 - SQUARE_DECAY)
     size = (square / (1 - SQUARE_DECAY**count)).sqrt_().add_(FLOOR)
-    moved = param - mean / size * (rate * factor / (1 - MEAN_DECAY**count))
+    kept = param if decay is None else param * (1 - rate * factor * decay[:, None])
+    moved = kept - mean / size * (rate * factor / (1 - MEAN_DECAY**count))
     for old, new in ((moments.mean, mean), (moments.square, square), (param, moved)):
         old.copy_(torch.where(touched, new, old))
 
 
 @dataclass
 class ParameterGroup:
-    """Parameters that share a learning rate."""
+    """Parameters that share a learning rate, and the weight decay (n,) of their n rows, if any."""
 
     params: list[Tensor]
     rate: float
+    decay: Tensor | None = None
 
 
 class Adam:
@@ -88,9 +108,9 @@ class Adam:
         """
         self.count += 1
         factor = factor if isinstance(factor, Tensor) else torch.full_like(self.count, factor)
-        rates = [group.rate for group in self.groups for _ in group.params]
-        for param, grad, moments, rate in zip(self.params, grads, self.moments, rates, strict=True):
-            self._update(param, grad, moments, self.count, factor, rate)
+        rules = [(group.rate, group.decay) for group in self.groups for _ in group.params]
+        for param, grad, moments, rule in zip(self.params, grads, self.moments, rules, strict=True):
+            self._update(param, grad, moments, self.count, factor, *rule)
 
     def state_dict(self) -> dict[str, Any]:
         """Moments and step count, for a checkpoint."""

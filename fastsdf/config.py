@@ -41,7 +41,13 @@ class PrepareConfig(_Section):
         default="auto",
         description="which side of the points is air: from sensor positions, the file's normals, free paths",
     )
-    smoothing_rounds: int = Field(default=2, ge=0, le=50, description="rounds of bilateral noise removal on the points")
+    plane_neighbours: int = Field(
+        default=96,
+        ge=0,
+        le=512,
+        description="points that agree on a plane move onto it, out of this many; 0: none",
+    )
+    smoothing_rounds: int = Field(default=1, ge=0, le=50, description="rounds of bilateral noise removal on the points")
 
 
 class OperatorsConfig(_Section):
@@ -69,7 +75,7 @@ class ViscosityConfig(_Section):
     schedule: Literal["tied", "piecewise", "exponential", "shapenet", "srb", "scut", "scene"] = Field(
         default="tied", description="eps over training: tied to h, data below, or a schedule of the paper's code"
     )
-    cells: float = Field(default=1.0, ge=0, description="tied: eps = cells * h")
+    cells: float = Field(default=2.0, ge=0, description="tied: eps = cells * h")
     fade: float = Field(
         default=0.3, gt=0, le=1, description="tied: share of training over which eps fades to 0 before end"
     )
@@ -92,13 +98,13 @@ class ViscosityConfig(_Section):
 class LossConfig(_Section):
     """Weights of the loss terms; a term of weight 0 is not computed. Weights stay as given when eps reaches 0."""
 
-    surface: float = Field(default=3000.0, ge=0, description="mean |u| on the points")
+    surface: float = Field(default=6000.0, ge=0, description="mean |u| on the points")
     inter: float = Field(default=100.0, ge=0, description="mean exp(-sharpness*|u|) off the surface")
     inter_sharpness: float = Field(default=100.0, gt=0, description="of the inter term, per unit-frame length")
     eikonal_off_surface: float = Field(default=50.0, ge=0, description="(viscous) eikonal residual off the surface")
     eikonal_surface: float = Field(default=50.0, ge=0, description="eikonal residual on the points")
-    normal: float = Field(default=100.0, ge=0, description="1 - cos between grad u and the points' normals")
-    near: float = Field(default=3000.0, ge=0, description="|u - d| for near points, d the distance to the discs")
+    normal: float = Field(default=30.0, ge=0, description="1 - cos between grad u and the points' normals")
+    near: float = Field(default=1500.0, ge=0, description="|u - d| for near points, d the distance to the discs")
 
 
 class SamplingConfig(_Section):
@@ -133,6 +139,8 @@ class RateConfig(_Section):
 
     grid: float = Field(default=5e-3, gt=0, description="rate of the hash grid")
     network: float = Field(default=1e-3, gt=0, description="rate of the network")
+    level_decay: float = Field(default=10.0, ge=0, description="weight decay of the finest level's entries")
+    level_decay_ratio: float = Field(default=0.8, ge=0, le=1, description="... from each level to the next coarser one")
     decay_start: float = Field(default=0.5, ge=0, le=1, description="progress at which the rates begin to fall")
     final: float = Field(default=0.02, gt=0, le=1, description="factor reached at the end (half cosine)")
 

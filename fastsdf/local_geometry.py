@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from fastsdf.eigen import smallest_eigenpair
 from fastsdf.nearest import point_index
+from fastsdf.plane_fits import edge_preserving_normals, fit_planes
 from fastsdf.quantiles import median
 
-CHUNK = 1 << 18
 ROUGHNESS_TO_NOISE = 1.15
 
 
@@ -22,7 +20,7 @@ class LocalGeometry:
 
     Attributes:
         spacing: (n,) edge of the square of surface that a point stands for (neighbour distance of an even sampling).
-        normals: (n, 3) unit PCA normals, of arbitrary sign.
+        normals: (n, 3) unit normals, of arbitrary sign, see `edge_preserving_normals`.
         roughness: (n,) rms distance of the neighbours to their plane.
         nearest: (n, k + 1) int64 indices of the nearest points, the point itself first.
     """
@@ -49,36 +47,19 @@ class LocalGeometry:
 
 
 def measure_local_geometry(points: Tensor, neighbours: int = 16) -> LocalGeometry:
-    """Spacing and PCA normals from the ``neighbours`` nearest points of each point.
+    """Spacing and normals from the ``neighbours`` nearest points of each point.
 
     An even sampling of density rho has k points within d_k when rho * pi * d_k^2 = k, so the spacing rho^(-1/2) is
     d_k * sqrt(pi / k).
 
     Args:
         points: (n, 3) float64, n > neighbours.
-        neighbours: size k of the neighbourhood.
+        neighbours: size k of the neighbourhood, at least 16.
     """
     distance, nearest = point_index(points).query(points, neighbours + 1)
     extent = float((points.amax(0) - points.amin(0)).max())
     floor = np.finfo(np.float32).eps * max(extent, 1e-30)
     spacing = (distance[:, -1] * np.sqrt(np.pi / neighbours)).clamp_min(floor)
-    fits = [_planes(points, *part) for part in zip(points.split(CHUNK), nearest.split(CHUNK), strict=True)]
-    variance, normals = (torch.cat(p) for p in zip(*fits, strict=True))
-    return LocalGeometry(spacing, normals, variance.clamp_min(0.0).sqrt(), nearest)
-
-
-def _planes(points: Tensor, query: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
-    """Variance (m,) of the neighbours (m, k) across the plane fitted to them, and its unit normal (m, 3)."""
-    if points.device.type == "cpu":
-        return _planes_on_host(points.numpy(), query.numpy(), nearest.numpy())
-    around = points[nearest] - query[:, None]
-    around -= around.mean(1, keepdim=True)
-    return smallest_eigenpair((around[..., None] * around[..., None, :]).mean(1))
-
-
-def _planes_on_host(points: np.ndarray, query: np.ndarray, nearest: np.ndarray) -> tuple[Tensor, Tensor]:
-    """`_planes` with LAPACK, which is several times faster than vectorised rotations on a CPU."""
-    around = points[nearest] - query[:, None]
-    around -= around.mean(1, keepdims=True)
-    values, vectors = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around) / nearest.shape[1])
-    return torch.from_numpy(values[:, 0]), torch.from_numpy(vectors[:, :, 0])
+    fits = fit_planes(points, nearest)
+    roughness = fits.deviation * np.sqrt((neighbours - 2) / (neighbours + 1))
+    return LocalGeometry(spacing, edge_preserving_normals(points, nearest, fits), roughness, nearest)

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from fastsdf.cloud_thinning import even_subset
 from fastsdf.free_paths import path_difference
-from fastsdf.local_geometry import measure_local_geometry
 from fastsdf.nearest import PointIndex, point_index
 from fastsdf.occupancy import occupancy
+from fastsdf.plane_fits import fit_planes
 from fastsdf.quantiles import median, quantiles
 from fastsdf.vectors import dot
 
+SURFEL_NEIGHBOURS = 17
 SCALE_CELLS = 20.0
 DOUBTFUL_CELLS = 8.0
 SMOOTHING_ROUNDS = 10
@@ -67,8 +68,9 @@ def orient(points: Tensor, normals: Tensor, spacing: Tensor) -> Orientation:
 def surfels(points: Tensor, cell: float) -> tuple[Tensor, Tensor]:
     """Points (m, 3) about 1.2 cells apart and their PCA normals, measured on a cloud thinned to 0.6 cells."""
     even = points[even_subset(points, 0.6 * cell)]
-    chosen = even_subset(even, 1.2 * cell)
-    return even[chosen], measure_local_geometry(even).normals[chosen]
+    chosen = even[even_subset(even, 1.2 * cell)]
+    _, nearest = point_index(even).query(chosen, SURFEL_NEIGHBOURS)
+    return chosen, fit_planes(even, nearest).normals
 
 
 def grid_cell(points: Tensor, spacing: Tensor) -> float:

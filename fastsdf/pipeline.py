@@ -13,6 +13,7 @@ from fastsdf.config import FitConfig
 from fastsdf.errors import ScanError
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
+from fastsdf.flattening import flatten_points
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
 from fastsdf.normalize import SceneTransform, fit_transform
 from fastsdf.prepared import PreparedScan, support_of
@@ -93,13 +94,16 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     transform, kept, geometry = measured.transform, measured.kept, measured.geometry
     evidence = orient_scan(kept, measured.points, geometry, config.prepare.orientation, config.scene)
     rounds = config.prepare.smoothing_rounds
-    points, normals = smooth_points(
+    smooth, normals = smooth_points(
         measured.points, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds
+    )
+    points, normals, flat = flatten_points(
+        measured.points, smooth, normals, geometry.noise, config.prepare.plane_neighbours
     )
     unit, spacing = transform.unit_tensor(points), geometry.spacing / transform.half_extent_m
     columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
     surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
-    facts = {**measured.facts, **evidence.facts}
+    facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4)}
     return PreparedScan(transform, support_of(surface, transform, geometry.noise, kept.colors), surface, facts)
 
 

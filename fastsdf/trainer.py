@@ -16,7 +16,7 @@ from torch import Tensor
 from fastsdf import losses, schedules
 from fastsdf.adam import Adam, ParameterGroup
 from fastsdf.backends.base import FusedBackend
-from fastsdf.config import FitConfig, ViscosityConfig
+from fastsdf.config import FitConfig, RateConfig, ViscosityConfig
 from fastsdf.field import HashGridSDF, split_levels
 from fastsdf.losses import TERMS, LossInputs
 from fastsdf.operators import Stencil
@@ -62,8 +62,20 @@ class TrainState:
 def make_state(field_: HashGridSDF, sampler: Sampler, config: FitConfig) -> TrainState:
     """A fresh training state: Adam with one learning rate for the grid and one for the network."""
     rates = {"grid": config.training.rate.grid, "network": config.training.rate.network}
-    groups = [ParameterGroup(params, rates[name]) for name, params in field_.parameter_groups().items()]
+    decays = {"grid": _level_decay(field_, config.training.rate)}
+    groups = [
+        ParameterGroup(params, rates[name], decays.get(name)) for name, params in field_.parameter_groups().items()
+    ]
     return TrainState(field_, sampler, Adam(groups, field_.backend.adam_update))
+
+
+def _level_decay(field_: HashGridSDF, rate: RateConfig) -> Tensor | None:
+    """Weight decay (n,) of the table's rows: coarse levels say what they can, fine ones only what the points demand."""
+    if rate.level_decay == 0:
+        return None
+    sizes = torch.tensor(field_.spec.grid.sizes, device=field_.table.device)
+    below_finest = torch.arange(len(sizes) - 1, -1, -1, device=sizes.device, dtype=field_.table.dtype)
+    return (rate.level_decay * rate.level_decay_ratio**below_finest).repeat_interleave(sizes)
 
 
 def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSettings:

@@ -58,6 +58,21 @@ def test_numba_agrees_with_the_reference(shape: tuple[int, ...], dtype: torch.dt
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("update", [adam_update, load_backend("numba").adam_update], ids=["torch", "numba"])
+def test_decay_shrinks_touched_rows_only(update: AdamUpdate) -> None:
+    param, grad, decay = draw(6, 2), draw(6, 2, seed=1), torch.tensor([0.0, 1, 2, 3, 4, 5], dtype=torch.float64)
+    grad[1] = 0
+    ends = []
+    for strength in (None, decay):
+        end = param.clone()
+        moments = Moments(torch.zeros_like(param), torch.zeros_like(param))
+        update(end, grad, moments, *torch.tensor([1.0, 0.5], dtype=torch.float64), 0.02, strength)
+        ends.append(end)
+    lost = 0.01 * decay[:, None] * param
+    lost[1] = 0
+    torch.testing.assert_close(ends[0] - ends[1], lost, rtol=1e-9, atol=1e-12)
+
+
 def test_a_factor_may_be_a_tensor_or_a_number() -> None:
     params = [draw(4), draw(4)]
     for param, factor in zip(params, (0.3, torch.tensor(0.3, dtype=torch.float64)), strict=True):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Neighbours and the other kernels that prepare a scan, in Triton's interpreter and on the CPU, against brute force."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from interpreter import interpreted_by
 from kernel_cases import check_neighbours, clearance_of, neighbour_cases, occupied_voxels, rays
 
-from fastsdf.eigen import smallest_eigenpair
+from fastsdf.eigen import by_rotations, smallest_eigenpair
 from fastsdf.free_paths import march
 from fastsdf.morton import morton_grid
 from fastsdf.nearest import TreeIndex, point_index
@@ -59,13 +60,16 @@ def test_morton_order_keeps_neighbours_together() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3])
+@pytest.mark.parametrize("find", [smallest_eigenpair, by_rotations])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 1e-3), (1, 1, 0), (1, 0, 0), (1, 1e-5, 1e-8), (0, 0, 0)])
-def test_smallest_eigenpairs_are_those_of_lapack(shape: tuple[float, ...], scale: float) -> None:
+def test_smallest_eigenpairs_are_those_of_lapack(
+    shape: tuple[float, ...], scale: float, find: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+) -> None:
     rng = np.random.default_rng(2)
     turned = np.linalg.qr(rng.normal(size=(200, 3, 3)))[0]
     around = scale * rng.normal(size=(200, 17, 3)) * shape @ turned
     matrices = around.transpose(0, 2, 1) @ around / 17
-    values, vectors = (t.numpy() for t in smallest_eigenpair(torch.from_numpy(matrices)))
+    values, vectors = (t.numpy() for t in find(torch.from_numpy(matrices)))
     expected, axes = np.linalg.eigh(matrices)
     size = np.abs(matrices).max((1, 2))
     assert (np.abs(values - expected[:, 0]) <= 4e-15 * size).all()
@@ -77,5 +81,5 @@ def test_smallest_eigenpairs_are_those_of_lapack(shape: tuple[float, ...], scale
 
 
 def test_equal_eigenvalues_are_no_trouble() -> None:
-    values, vectors = smallest_eigenpair(2.5 * torch.eye(3, dtype=torch.float64).expand(4, 3, 3))
+    values, vectors = by_rotations(2.5 * torch.eye(3, dtype=torch.float64).expand(4, 3, 3))
     assert (values == 2.5).all() and (vectors.norm(dim=1) == 1).all()

@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from fastsdf import smoothing
-from fastsdf.config import FitConfig
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
 
 NOISE = 0.003
-ROUNDS = FitConfig().prepare.smoothing_rounds
+ROUNDS = 2
 UTM = np.array([4e5, 5e6, 100.0])
 
 

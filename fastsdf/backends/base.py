@@ -70,7 +70,14 @@ class Backend(Protocol):
         ...
 
     def adam_update(
-        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+        self,
+        param: Tensor,
+        grad: Tensor,
+        moments: Moments,
+        count: Tensor,
+        factor: Tensor,
+        rate: float,
+        decay: Tensor | None = None,
     ) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
         ...

@@ -46,12 +46,21 @@ class NumbaBackend:
         return Softplus.apply(x, beta)  # pyright: ignore[reportReturnType]
 
     def adam_update(
-        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+        self,
+        param: Tensor,
+        grad: Tensor,
+        moments: Moments,
+        count: Tensor,
+        factor: Tensor,
+        rate: float,
+        decay: Tensor | None = None,
     ) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
         steps = float(count)
-        arrays = (a.detach().reshape(-1).numpy() for a in (param, grad.contiguous(), *moments))
-        _adam(*arrays, rate * float(factor) / (1 - MEAN_DECAY**steps), 1 / (1 - SQUARE_DECAY**steps))
+        arrays = [a.detach().reshape(-1).numpy() for a in (param, grad.contiguous(), *moments)]
+        rate *= float(factor)
+        lost = np.zeros(1, arrays[0].dtype) if decay is None else rate * decay.numpy()
+        _adam(*arrays, lost, rate / (1 - MEAN_DECAY**steps), 1 / (1 - SQUARE_DECAY**steps))
 
 
 class _Encode(torch.autograd.Function):
@@ -202,11 +211,20 @@ def _encode_backward(
 
 
 @njit(parallel=True, cache=True)
-def _adam(param: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float, whole: float) -> None:
-    """Adam over flat arrays in one pass; ``whole`` undoes the bias of the mean square."""
+def _adam(
+    param: np.ndarray,
+    grad: np.ndarray,
+    mean: np.ndarray,
+    square: np.ndarray,
+    lost: np.ndarray,
+    rate: float,
+    whole: float,
+) -> None:
+    """Adam over flat arrays in one pass; rows lose the share ``lost``, ``whole`` undoes the bias of the mean square."""
+    width = max(len(param) // len(lost), 1)
     for i in prange(len(param)):
         if grad[i] == 0:
             continue
         mean[i] += (1 - MEAN_DECAY) * (grad[i] - mean[i])
         square[i] = SQUARE_DECAY * square[i] + (1 - SQUARE_DECAY) * grad[i] * grad[i]
-        param[i] -= rate * mean[i] / (np.sqrt(square[i] * whole) + FLOOR)
+        param[i] -= lost[i // width] * param[i] + rate * mean[i] / (np.sqrt(square[i] * whole) + FLOOR)

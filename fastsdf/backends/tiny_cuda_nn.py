@@ -66,10 +66,17 @@ class TinyCudaNNBackend:
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
 
     def adam_update(
-        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+        self,
+        param: Tensor,
+        grad: Tensor,
+        moments: Moments,
+        count: Tensor,
+        factor: Tensor,
+        rate: float,
+        decay: Tensor | None = None,
     ) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
-        adam_update(param, grad, moments, count, factor, rate)
+        adam_update(param, grad, moments, count, factor, rate, decay)
 
 
 class _Encode(torch.autograd.Function):

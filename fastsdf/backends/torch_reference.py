@@ -20,10 +20,17 @@ class TorchBackend:
         return torch.cat(levels, dim=-1)
 
     def adam_update(
-        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+        self,
+        param: Tensor,
+        grad: Tensor,
+        moments: Moments,
+        count: Tensor,
+        factor: Tensor,
+        rate: float,
+        decay: Tensor | None = None,
     ) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
-        adam_update(param, grad, moments, count, factor, rate)
+        adam_update(param, grad, moments, count, factor, rate, decay)
 
 
 def _encode_level(x: Tensor, table: Tensor, grid: GridSpec, level: int) -> Tensor:

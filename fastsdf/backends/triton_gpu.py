@@ -64,10 +64,17 @@ class TritonBackend:
         return FusedLoss.apply(sdf, gradient, laplacian, inputs, weights, viscosity)  # pyright: ignore[reportReturnType]
 
     def adam_update(
-        self, param: Tensor, grad: Tensor, moments: Moments, count: Tensor, factor: Tensor, rate: float
+        self,
+        param: Tensor,
+        grad: Tensor,
+        moments: Moments,
+        count: Tensor,
+        factor: Tensor,
+        rate: float,
+        decay: Tensor | None = None,
     ) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
-        adam.adam_update(param, grad, moments, count, factor, rate)
+        adam.adam_update(param, grad, moments, count, factor, rate, decay)
 
 
 def _six(weights: FieldWeights) -> list[Tensor]:

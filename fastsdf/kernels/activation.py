@@ -28,8 +28,8 @@ def _bump(t):
 
 @triton.jit
 def _rise(t, d, bump, SOFTPLUS: tl.constexpr):
-    """act(t + d) - act(t); ``bump`` is that of t."""
-    rise = tl.where(t > 0, tl.maximum(d, -t), tl.maximum(t + d, 0.0))
+    """act(t + d) - act(t); ``bump`` is that of t. Where the ramp is passed whole, its rise is d to the last bit."""
+    rise = tl.maximum(d, -t) + tl.minimum(t, 0.0)
     if SOFTPLUS:
         rise += _bump(t + d) - bump
     return rise

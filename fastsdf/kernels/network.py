@@ -33,8 +33,13 @@ class Tile:
     registers: int = 0
 
 
-def default_tile(hidden: int) -> Tile:
-    """The tile for a width of the hidden layers, as measured by ``benchmarks/step.py --part tiles``."""
+def forward_tile(hidden: int, two: bool) -> Tile:
+    """The tile of the forward pass for hidden layers of a width, as measured by ``benchmarks/step.py --part tiles``."""
+    return Tile(16, 8) if hidden > 64 else Tile(16, 4, registers=168 if two else 128)
+
+
+def backward_tile(hidden: int) -> Tile:
+    """The tile of the backward pass, measured likewise."""
     return Tile(16, 8 if hidden > 64 else 4)
 
 
@@ -85,13 +90,13 @@ def network_forward(
         encoded: their features.
         network: its weights.
         step: tap distance h, a tensor of one element.
-        tile: another than `default_tile`.
+        tile: another than `forward_tile`.
     """
     n = len(x)
     tapped = n if len(encoded.differences) else 0
     value, gradient, laplacian = x.new_empty(n), x.new_empty((tapped, 3)), x.new_empty(tapped)
     if n:
-        tile = tile or default_tile(len(network.b1))
+        tile = tile or forward_tile(len(network.b1), len(network.b2) > 0)
         forward_kernel[(triton.cdiv(n, tile.block),)](
             x, *encoded, *network.tensors, step, value, gradient, laplacian, n, encoded.values.shape[1],
             len(encoded.values), network.w1.shape[1], _unit(network.beta),
@@ -122,7 +127,7 @@ def network_backward(
         tapped = len(encoded.differences) > 0
         launch = (triton.cdiv(len(x), _LARGEST_BLOCK),)
         largest_kernel[launch](*grads, step, largest, len(x), tapped, _LARGEST_BLOCK)
-        tile = tile or default_tile(len(network.b1))
+        tile = tile or backward_tile(len(network.b1))
         programs = min(triton.cdiv(len(x), tile.block), tile.per_core * _cores(x.device))
         backward_kernel[(programs,)](
             x, *encoded, *network.tensors, step, *grads, largest, *to_encoded, *to_weights, len(x),

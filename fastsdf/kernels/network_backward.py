@@ -18,6 +18,7 @@ from fastsdf.kernels.tiles import (
     exact_dot,
     gradient_scale,
     halves,
+    load_axis,
     load_features,
     load_first_weights,
     load_position_weights,
@@ -61,11 +62,11 @@ def backward_kernel(
     per_h, scale = 1 / tl.load(step_ptr), gradient_scale(largest_ptr)
     half, back, per_unit = 0.5 * unit / per_h, per_h / unit, 1 / unit
     stride = features.to(tl.int64) * pitch
-    to_w1, to_wp, to_w3 = tl.zeros((H, K), tl.float32), tl.zeros((H, 16), tl.float32), tl.zeros((H, 16), tl.float32)
-    to_b3 = tl.zeros((BLOCK,), tl.float32)
+    to_w1, to_wp = tl.zeros((H, K), tl.float32), tl.zeros((H, 16), tl.float32)
+    to_w3, to_b3 = tl.zeros((BLOCK, H), tl.float32), tl.zeros((BLOCK,), tl.float32)
     if TWO:
         w2, w2_low = halves(tl.load(w2_ptr + hidden[None, :] * H + hidden[:, None]))
-        to_w2, to_b2 = tl.zeros((H, H), tl.float32), tl.zeros((H, 16), tl.float32)
+        to_w2, to_b2 = tl.zeros((H, H), tl.float32), tl.zeros((BLOCK, H), tl.float32)
     for block in tl.range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0), num_stages=1):
         points = block * BLOCK + tl.arange(0, BLOCK)
         mask = points < n
@@ -78,16 +79,18 @@ def backward_kernel(
             last = unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :])
         grad = scale * tl.load(grad_value_ptr + points, mask=mask, other=0.0)
         to_b3 += grad
-        to_w3 += tl.dot(tl.trans((activate(last, SOFTPLUS) * per_unit).to(tl.float16)), column(grad, 0))
+        to_w3 += activate(last, SOFTPLUS) * (per_unit * grad)[:, None]
         to_last = grad[:, None] * tl.load(w3_ptr + hidden)[None, :] * slope(last, SOFTPLUS)
         to_z1 = tl.zeros((BLOCK, H), tl.float32)
         if TAPS:
             grad_second = scale * per_h * tl.load(grad_laplacian_ptr + points, mask=mask, other=0.0)
+            next_first, next_second = load_axis(differences_ptr, 0, stride, feature, points, features, pitch, mask)
             for axis in tl.range(3, num_stages=1):
+                x_first, x_second = next_first, next_second
+                next_first, next_second = load_axis(
+                    differences_ptr, axis + 1, stride, feature, points, features, pitch, mask
+                )
                 grad_first = 0.5 * scale * tl.load(grad_gradient_ptr + 3 * points + axis, mask=mask, other=0.0)
-                here = 2 * axis * stride
-                x_first = load_features(differences_ptr + here, feature, points, features, pitch, mask)
-                x_second = load_features(differences_ptr + here + stride, feature, points, features, pitch, mask)
                 moved = column(tl.where(mask, 2.0, 0.0), axis + 1)
                 first_1 = tl.dot(tl.trans(x_first), w1) + tl.dot(moved, wp)
                 second_1 = tl.dot(tl.trans(x_second), w1)
@@ -105,9 +108,7 @@ def backward_kernel(
                     to_w2 += tl.dot(tl.trans(to_half), half_first) + tl.dot(tl.trans(to_half_second), half_second)
                     to_first, to_second = tl.dot(to_half, tl.trans(w2)), tl.dot(to_half_second, tl.trans(w2))
                     first_2, second_2 = activate_differences(last, first_3, second_3, half, back, SOFTPLUS)
-                    half_first, half_second = first_2.to(tl.float16), second_2.to(tl.float16)
-                to_w3 += tl.dot(tl.trans(half_first), column(grad_first, 0))
-                to_w3 += tl.dot(tl.trans(half_second), column(grad_second, 0))
+                to_w3 += grad_first[:, None] * first_2 + grad_second[:, None] * second_2
                 more, to_first, to_second = activate_differences_backward(
                     t1, first_1, second_1, to_first, to_second, half, SOFTPLUS
                 )
@@ -117,12 +118,13 @@ def backward_kernel(
                 to_w1 += tl.dot(tl.trans(to_half), tl.trans(x_first))
                 to_w1 += tl.dot(tl.trans(to_half_second), tl.trans(x_second))
                 to_x = tl.dot(to_half, tl.trans(w1)).to(tl.float16)
-                store_features(to_differences_ptr + here, to_x, feature, points, features, pitch, mask)
+                here = to_differences_ptr + 2 * axis * stride
+                store_features(here, to_x, feature, points, features, pitch, mask)
                 to_x = tl.dot(to_half_second, tl.trans(w1)).to(tl.float16)
-                store_features(to_differences_ptr + here + stride, to_x, feature, points, features, pitch, mask)
+                store_features(here + stride, to_x, feature, points, features, pitch, mask)
         if TWO:
             to_half = to_last.to(tl.float16)
-            to_b2 += tl.dot(tl.trans(to_half), p)
+            to_b2 += to_last
             to_w2 += tl.dot(tl.trans(to_half), a)
             to_z1 += tl.dot(to_half, tl.trans(w2)) * slope(t1, SOFTPLUS)
         else:
@@ -133,11 +135,11 @@ def backward_kernel(
         store_features(to_values_ptr, tl.dot(to_half, tl.trans(w1)), feature, points, features, pitch, mask)
     whole = 1 / scale
     _add_first_layer(to_w1_ptr, to_b1_ptr, whole * to_w1, whole * to_wp, hidden, feature, features, width)
-    _add_first_column(to_w3_ptr, whole * to_w3, hidden)
+    tl.atomic_add(to_w3_ptr + hidden, whole * tl.sum(to_w3, axis=0))
     tl.atomic_add(to_b3_ptr, whole * tl.sum(to_b3, axis=0))
     if TWO:
         tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2)
-        _add_first_column(to_b2_ptr, whole * to_b2, hidden)
+        tl.atomic_add(to_b2_ptr + hidden, whole * tl.sum(to_b2, axis=0))
 
 
 @triton.jit
@@ -147,13 +149,5 @@ def _add_first_layer(w1_ptr, b1_ptr, to_w1, to_wp, hidden, feature, features, wi
     tl.atomic_add(w1_ptr + rows + 3 + feature[None, :], to_w1, mask=(feature < features)[None, :] & (rows >= 0))
     slot = tl.arange(0, 16)
     tl.atomic_add(w1_ptr + rows + slot[None, :] - 1, to_wp, mask=((slot > 0) & (slot < 4))[None, :] & (rows >= 0))
-    _add_first_column(b1_ptr, to_wp, hidden)
-
-
-@triton.jit
-def _add_first_column(out_ptr, values, hidden):
-    """Adds the first column of values (H, 16) to a vector (H,)."""
-    slot = tl.arange(0, 16)
-    tl.atomic_add(
-        out_ptr + hidden[:, None] + 0 * slot[None, :], values, mask=(slot == 0)[None, :] & (hidden >= 0)[:, None]
-    )
+    bias = b1_ptr + hidden[:, None] + 0 * slot[None, :]
+    tl.atomic_add(bias, to_wp, mask=(slot == 0)[None, :] & (rows >= 0))

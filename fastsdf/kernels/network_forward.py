@@ -14,6 +14,7 @@ from fastsdf.kernels.activation import activate, activate_differences
 from fastsdf.kernels.tiles import (
     exact_dot,
     halves,
+    load_axis,
     load_features,
     load_first_weights,
     load_position_weights,
@@ -50,11 +51,14 @@ def forward_kernel(
         half, back = 0.5 * unit / per_h, per_h / unit
         stride = features.to(tl.int64) * pitch
         total = tl.zeros((BLOCK,), tl.float32)
+        next_first, next_second = load_axis(differences_ptr, 0, stride, feature, points, features, pitch, mask)
         for axis in tl.range(3, num_stages=1):
-            here = differences_ptr + 2 * axis * stride
-            first = tl.dot(tl.trans(load_features(here, feature, points, features, pitch, mask)), w1)
-            first += 2 * tl.load(w1_ptr + hidden * width + axis)[None, :]
-            second = tl.dot(tl.trans(load_features(here + stride, feature, points, features, pitch, mask)), w1)
+            x_first, x_second = next_first, next_second
+            next_first, next_second = load_axis(
+                differences_ptr, axis + 1, stride, feature, points, features, pitch, mask
+            )
+            first = tl.dot(tl.trans(x_first), w1) + 2 * tl.load(w1_ptr + hidden * width + axis)[None, :]
+            second = tl.dot(tl.trans(x_second), w1)
             first, second = activate_differences(t1, first, second, half, back, SOFTPLUS)
             if TWO:
                 first, second = tl.dot(first.to(tl.float16), w2), tl.dot(second.to(tl.float16), w2)

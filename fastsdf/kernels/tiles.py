@@ -33,6 +33,14 @@ def load_features(ptr, columns, points, features, pitch, mask):
 
 
 @triton.jit
+def load_axis(ptr, axis, stride, columns, points, features, pitch, mask):
+    """First and second differences along an axis, see `load_features`; zeros, and no load, past the last axis."""
+    here, wanted = ptr + 2 * axis * stride, mask & (axis < 3)
+    first = load_features(here, columns, points, features, pitch, wanted)
+    return first, load_features(here + stride, columns, points, features, pitch, wanted)
+
+
+@triton.jit
 def store_features(ptr, value, columns, points, features, pitch, mask):
     """Writes (BLOCK, K) features of points where `load_features` reads them."""
     place = columns[None, :].to(tl.int64) * pitch + points[:, None]
