@@ -41,6 +41,9 @@ class PrepareConfig(_Section):
         default="auto",
         description="which side of the points is air: from sensor positions, the file's normals, free paths",
     )
+    held_out_share: float = Field(
+        default=0.02, ge=0, le=0.5, description="share of the points kept out of training, for the run's own accuracy"
+    )
     plane_neighbours: int = Field(
         default=96,
         ge=0,

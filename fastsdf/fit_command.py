@@ -18,7 +18,14 @@ from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.run_folder import RunFolder
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
+from fastsdf.self_accuracy import self_accuracy
 from fastsdf.training_loop import train
+
+ACCURACY_ROWS = {
+    "held_out_median_m": "held-out points, median",
+    "held_out_p95_m": "held-out points, 95%",
+    "error_estimate_m": "estimated error of the surface",
+}
 
 
 class Stopwatch:
@@ -83,9 +90,11 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
     run.save(session, finished=True)
     with console.status("extracting the surface"), watch.stage("mesh"):
         result = session.fitted.extract_mesh()
+    with watch.stage("check"):
+        accuracy = self_accuracy(session.fitted, session.config.seed)
     with watch.stage("write"):
         write_mesh(result, run.mesh)
-    report = _report(session, result, watch, origin)
+    report = _report(session, result, watch, origin, accuracy)
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
 
@@ -117,7 +126,9 @@ def _describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
     )
 
 
-def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict[str, Any]) -> dict[str, Any]:
+def _report(
+    session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict[str, Any], accuracy: dict[str, Any]
+) -> dict[str, Any]:
     half_extent_m = session.prepared.transform.half_extent_m
     state = session.state
     last, weights = state.history[-1], session.config.loss
@@ -144,6 +155,7 @@ def _report(session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict
             "surface_residual_m": last["surface"] * half_extent_m if weights.surface else None,
             "eikonal_residual": last["eikonal_off_surface"] if weights.eikonal_off_surface else None,
             "eikonal_residual_surface": last["eikonal_surface"] if weights.eikonal_surface else None,
+            **accuracy,
             "vertices": len(mesh.vertices),
             "faces": len(mesh.faces),
         },
@@ -159,6 +171,7 @@ def _summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
         ("noise of the scan", 1e3 * facts["noise_m"], "mm"),
         ("faces", metrics["faces"], ""),
         ("mean |u| on the scan", None if residual_m is None else 1e3 * residual_m, "mm"),
+        *((name, 1e3 * metrics[key], "mm") for key, name in ACCURACY_ROWS.items() if key in metrics),
         ("eikonal residual", metrics["eikonal_residual"], ""),
         ("parameters", report["parameters"], ""),
         *((name, value, "s") for name, value in seconds.items() if name != "training"),

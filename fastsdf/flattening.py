@@ -21,7 +21,7 @@ OUTLIER_SIGMAS = 3.0
 MAX_DEVIATION = 1.15
 MAX_BEND_SIGMAS = 3.0
 MAX_SHIFT_SIGMAS = 2.0
-CHUNK = 1 << 17
+CHUNK = 1 << 15
 
 
 def flatten_points(

@@ -104,7 +104,14 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
     surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
     facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4)}
-    return PreparedScan(transform, support_of(surface, transform, geometry.noise, kept.colors), surface, facts)
+    return PreparedScan(
+        transform,
+        support_of(surface, transform, geometry.noise, kept.colors),
+        surface,
+        facts,
+        measured=transform.unit_tensor(measured.points).float().cpu().numpy(),
+        held_out=np.random.default_rng(config.seed).random(len(points)) < config.prepare.held_out_share,
+    )
 
 
 def resolve_for(prepared: PreparedScan, config: FitConfig, device: str) -> FitConfig:
@@ -129,7 +136,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
     resolved = resolve_for(prepared, config, device)
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
     backend, reason = choose_backend(resolved, device, spec.grid)
-    state = new_state(spec, prepared.surface, resolved, backend, device)
+    state = new_state(spec, prepared.training, resolved, backend, device)
     lower, upper = (
         torch.as_tensor(c, dtype=state.field.table.dtype, device=device)
         for c in (prepared.surface.lower, prepared.surface.upper)

@@ -20,12 +20,25 @@ class PreparedScan:
         support: the scan inside the scene's box, smoothed, in the world frame, with the scan's colours if it has any.
         surface: the same points in the unit frame.
         facts: figures for the report.
+        measured: (n, 3) float32, the points of ``surface`` as they were measured, unit frame; None if not kept.
+        held_out: (n,) bool, points that training does not see; None if not kept.
     """
 
     transform: SceneTransform
     support: Support
     surface: SurfacePoints
     facts: dict[str, Any]
+    measured: np.ndarray | None = None
+    held_out: np.ndarray | None = None
+
+    @property
+    def training(self) -> SurfacePoints:
+        """The points that training sees."""
+        if self.held_out is None or not self.held_out.any():
+            return self.surface
+        s, seen = self.surface, ~self.held_out
+        columns = (values[seen] for values in (s.points, s.normals, s.confidence, s.spacing))
+        return SurfacePoints(*columns, lower=s.lower, upper=s.upper)
 
 
 def support_of(

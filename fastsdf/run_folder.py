@@ -118,7 +118,7 @@ class RunFolder:
         spec = FieldSpec.from_state(content["spec"])
         backend, reason = choose_backend(config, device, spec.grid)
         prepared = _restore_scan(content)
-        state = new_state(spec, prepared.surface, config, backend, device)
+        state = new_state(spec, prepared.training, config, backend, device)
         state.field.load_state_dict(content["weights"])
         state.optimizer.load_state_dict(content["optimizer"])
         state.sampler.generator.set_state(content["generator"])
@@ -146,6 +146,8 @@ def _content(fitted: FittedField) -> dict[str, Any]:
         "confidence": _tensor(scan.surface.confidence),
         "spacing": _tensor(scan.surface.spacing),
         "colors": None if colors is None else torch.as_tensor(colors),
+        "measured": None if scan.measured is None else _tensor(scan.measured),
+        "held_out": None if scan.held_out is None else torch.as_tensor(scan.held_out),
         "weights": fitted.field.state_dict(),
         "step": fitted.step,
         "seconds": fitted.seconds,
@@ -162,6 +164,11 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     points, normals, confidence, spacing = (content[k].numpy() for k in ("points", "normals", "confidence", "spacing"))
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
     surface = SurfacePoints(points, normals, confidence, spacing, *corners)
-    kept = content.get("colors")  # older runs have none
-    colors = None if kept is None else kept.numpy()
-    return PreparedScan(transform, support_of(surface, transform, facts["noise_m"], colors), surface, facts)
+    support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"))
+    return PreparedScan(transform, support, surface, facts, _array(content, "measured"), _array(content, "held_out"))
+
+
+def _array(content: dict[str, Any], name: str) -> np.ndarray | None:
+    """An array of a checkpoint, None where it has none; older ones lack some."""
+    kept = content.get(name)
+    return None if kept is None else kept.numpy()
