@@ -13,6 +13,7 @@ extra.
 
 import importlib.util
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -87,10 +88,13 @@ def cost(finished: Finished, report: Path) -> dict[str, Any]:
 
 
 def figures(case: Path, mesh: Path, finished: Finished) -> dict[str, float]:
-    """The figures of a mesh, none if its process failed."""
+    """The figures of a mesh that are known; none if its process failed or it cannot be scored."""
     if finished.code or not mesh.is_file():
         return {}
-    found = evaluated(mesh, case / "truth.ply", case / "visible.ply", mesh.with_suffix(".scores.json"))
+    try:
+        found = evaluated(mesh, case / "truth.ply", case / "visible.ply", mesh.with_suffix(".scores.json"))
+    except subprocess.CalledProcessError:
+        return {}
     at = found["thresholds"].index
     values = (
         1e3 * found["chamfer_l1"],
@@ -98,15 +102,16 @@ def figures(case: Path, mesh: Path, finished: Finished) -> dict[str, float]:
         found["f_score"][at(0.025)],
         found["normal_consistency"],
         found["normal_consistency_signed"],
-        found["thin_recall"][at(0.01)],
+        found["thin_recall"] and found["thin_recall"][at(0.01)],
         found["flat_angle_deg"],
-        1e3 * found["flat_rms"],
+        found["flat_rms"] and 1e3 * found["flat_rms"],
         100 * found["hallucinated_share"],
         1e3 * found["accuracy"],
         1e3 * found["completeness"],
         found["components"],
     )
-    return {name: float(f"{value:.4g}") for name, value in zip(FIGURES, values, strict=True)}
+    known = ((name, value) for name, value in zip(FIGURES, values, strict=True) if value is not None)
+    return {name: float(f"{value:.4g}") for name, value in known}
 
 
 def all_rows(out: Path) -> list[dict[str, Any]]:
@@ -135,7 +140,7 @@ def cell(rows: Sequence[dict[str, Any]], name: str) -> str:
     values = np.array([row[name] for row in rows if name in row])
     failed = len(rows) - len(values)
     if not len(values):
-        return "over time" if rows[0]["exit"] == -9 else "failed"
+        return "over time" if rows[0]["exit"] == -9 else "–" if "CD mm" in rows[0] else "failed"
     spread = f" ± {np.ptp(values) / 2:.2g}" if len(values) > 1 else ""
     return f"{values.mean():.3g}{spread}" + (f" ({failed} failed)" if failed else "")
 

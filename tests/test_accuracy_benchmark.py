@@ -14,7 +14,7 @@ import accuracy
 import peers
 from fastsdf.open3d_library import load_open3d
 from fastsdf.synthetic import CaseSettings
-from processes import run_fresh
+from processes import Finished, run_fresh
 
 SETTINGS = CaseSettings("staircase", 0, 4000, outliers=0.0, truth_samples=2000)
 
@@ -66,13 +66,23 @@ def test_tables_show_the_mean_over_seeds_and_what_failed(tmp_path: Path) -> None
     figures = dict.fromkeys(accuracy.FIGURES, 0.5)
     rows = [{**good, **figures, "seed": 0}, {**good, **figures, "CD mm": 1.5, "seed": 1}]
     rows.append({**good, "method": "fastsdf", "seed": 0, "exit": 1})
+    rows.append({**good, "method": "rimls", "seed": 0, "CD mm": 3.0})
     folder = tmp_path / "room-0" / "points"
     folder.mkdir(parents=True)
     (folder / "all.rows.json").write_text(json.dumps(rows))
     found = accuracy.all_rows(tmp_path)
-    assert [row["method"] for row in found] == ["fastsdf", "apss", "apss"]
+    assert [row["method"] for row in found] == ["fastsdf", "apss", "apss", "rimls"]
     (table,) = accuracy.tables(found)
     assert "| apss | 1 ± 0.5 |" in table and "| fastsdf | failed |" in table
+    assert "| rimls | 3 | – |" in table
+
+
+@pytest.mark.open3d
+def test_a_mesh_that_cannot_be_scored_has_no_figures(tmp_path: Path) -> None:
+    accuracy.prepare_case(tmp_path / "staircase-0", SETTINGS)
+    empty = tmp_path / "empty.ply"
+    load_open3d().io.write_triangle_mesh(str(empty), load_open3d().geometry.TriangleMesh())
+    assert accuracy.figures(tmp_path / "staircase-0", empty, Finished(0, 1.0, 1.0, 1.0, "")) == {}
 
 
 def test_peers_follow_the_spacing() -> None:
