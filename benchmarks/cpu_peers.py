@@ -11,14 +11,16 @@ is told where the scanner stood: normals are then made consistent over tangent p
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from fastsdf.io import read_point_cloud
 from fastsdf.open3d_library import load_open3d
+from fastsdf.scan import PointCloud
 from harness import Rows, environment, markdown
 from processes import SCORES, fastsdf, run_fresh, score
 
@@ -33,26 +35,45 @@ COLUMNS = ("method", "orientation", "seed", "exit", "wall_s", "cpu_s", "peak_gib
 app = typer.Typer(add_completion=False)
 
 
+def with_normals(cloud: PointCloud) -> Any:
+    """Points of Open3D with normals: towards the sensors where there are any, else consistent over tangent planes."""
+    o3d = load_open3d()
+    points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points))
+    points.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(NEIGHBOURS))
+    if cloud.sensors is None:
+        points.orient_normals_consistent_tangent_plane(NEIGHBOURS)
+        return points
+    normals = np.asarray(points.normals)
+    normals *= np.where(((cloud.sensors - cloud.points) * normals).sum(1) < 0, -1.0, 1.0)[:, None]
+    points.normals = o3d.utility.Vector3dVector(normals)
+    return points
+
+
+def median_spacing(points: Any) -> float:
+    """Median distance between nearest neighbours."""
+    return float(np.median(points.compute_nearest_neighbor_distance()))
+
+
+def pivoted(points: Any, spacing: float) -> Any:
+    """Ball pivoting with three balls."""
+    o3d = load_open3d()
+    radii = o3d.utility.DoubleVector([spacing * factor for factor in BALL_SPACINGS])
+    return o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(points, radii)
+
+
 @app.command()
 def reconstruct(method: str, scan: Path, out: Path, orientation: str) -> None:
     """One peer by itself: reads a scan, writes meshes named after the method."""
     cloud = read_point_cloud(scan)
     o3d = load_open3d()
-    points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points))
-    points.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(NEIGHBOURS))
-    if orientation == "sensors":
-        if cloud.sensors is None:
-            raise SystemExit(f"{scan} does not say where its points were seen from; give --orientation paths")
-        normals = np.asarray(points.normals)
-        normals *= np.where(((cloud.sensors - cloud.points) * normals).sum(1) < 0, -1.0, 1.0)[:, None]
-        points.normals = o3d.utility.Vector3dVector(normals)
-    else:
-        points.orient_normals_consistent_tangent_plane(NEIGHBOURS)
-    spacing = float(np.median(points.compute_nearest_neighbor_distance()))
+    if orientation != "sensors":
+        cloud = replace(cloud, sensors=None)
+    elif cloud.sensors is None:
+        raise SystemExit(f"{scan} does not say where its points were seen from; give --orientation paths")
+    points = with_normals(cloud)
+    spacing = median_spacing(points)
     if method == "ball-pivoting":
-        radii = o3d.utility.DoubleVector([spacing * factor for factor in BALL_SPACINGS])
-        mesh = o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(points, radii)
-        o3d.io.write_triangle_mesh(str(out / "ball-pivoting.ply"), mesh)
+        o3d.io.write_triangle_mesh(str(out / "ball-pivoting.ply"), pivoted(points, spacing))
         return
     mesh, density = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(points, depth=DEPTH, n_threads=-1)
     density = np.asarray(density)

@@ -22,7 +22,7 @@ import torch
 
 from fastsdf.runtime import describe_device, peak_memory_gib
 
-PACKAGES = ("torch", "triton", "numba", "numpy", "open3d", "tinycudann", "fastsdf")
+PACKAGES = ("torch", "triton", "numba", "numpy", "open3d", "pymeshlab", "tinycudann", "fastsdf")
 
 
 @dataclass(frozen=True)

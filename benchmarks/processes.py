@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SCORES = ("CD mm", "F1cm", "F2.5cm", "NC", "hallucinated %", "accuracy mm", "completeness mm")
 
@@ -18,7 +20,7 @@ class Finished:
     """A process that has ended.
 
     Attributes:
-        code: its exit status.
+        code: its exit status; -9 if it was stopped at its time limit.
         wall_s: from its start to its end, imports included.
         cpu_s: processor time, user and system.
         peak_gib: largest resident memory; not below that of the process that started it.
@@ -32,13 +34,17 @@ class Finished:
     output: str
 
 
-def run_fresh(command: Sequence[object], log: Path) -> Finished:
-    """Runs a command to its end, with its output in a file."""
+def run_fresh(command: Sequence[object], log: Path, limit_s: float | None = None) -> Finished:
+    """Runs a command to its end, or until it has taken ``limit_s`` seconds, with its output in a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with open(log, "w") as stream:
         process = subprocess.Popen([str(part) for part in command], stdout=stream, stderr=subprocess.STDOUT)
+        alarm = threading.Timer(limit_s or 0.0, process.kill)
+        if limit_s is not None:
+            alarm.start()
         _, status, used = os.wait4(process.pid, 0)
+        alarm.cancel()
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024
@@ -51,13 +57,18 @@ def fastsdf(*arguments: object) -> list[str]:
     return [sys.executable, "-c", "from fastsdf.cli import main; main()", *map(str, arguments)]
 
 
-def score(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, float]:
-    """The figures of `SCORES` by ``fastsdf eval``, which are kept in a JSON file and not computed again."""
+def evaluated(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, Any]:
+    """All that ``fastsdf eval`` finds, which is kept in a JSON file and not computed again."""
     if not out.is_file():
         recall = ("--observed", observed) if observed else ()
         command = fastsdf("eval", mesh, "--reference", reference, *recall, "--json", out)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    metrics = json.loads(out.read_text())
+    return json.loads(out.read_text())
+
+
+def score(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, float]:
+    """The figures of `SCORES` by `evaluated`."""
+    metrics = evaluated(mesh, reference, observed, out)
     at = metrics["thresholds"].index
     values = (
         1e3 * metrics["chamfer_l1"],

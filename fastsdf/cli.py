@@ -155,7 +155,11 @@ def evaluate(
     mesh: Annotated[Path, typer.Argument(help="Mesh to score.")],
     reference: Annotated[Path, typer.Option(help="True surface: a mesh, or a dense point cloud.")],
     observed: Annotated[
-        Path | None, typer.Option(help="Points of the surface that could be seen: the recall side.")
+        Path | None,
+        typer.Option(
+            help="Points of the surface that could be seen: the recall side. "
+            "A PLY may mark them by properties thin and planar."
+        ),
     ] = None,
     protocol: Annotated[str, typer.Option(help="Named set of metrics.")] = "room",
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,

@@ -2,14 +2,17 @@
 """Metrics on cases whose result is known in closed form."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fastsdf.errors import InputError
-from fastsdf.evaluation import PROTOCOLS, evaluate, protocol_named, rows
+from fastsdf.eval_command import evaluate_mesh
+from fastsdf.evaluation import PROTOCOLS, Marks, evaluate, protocol_named, rows
 from fastsdf.evaluation.mesh_distance import ClosestPoint
 from fastsdf.evaluation.topology import topology
+from fastsdf.io import write_mesh, write_point_cloud
 from fastsdf.scan import PointCloud, TriangleMesh
 from fastsdf.synthetic.scanner import sample_surface
 from fastsdf.synthetic.solids import box, merged, moved, sphere
@@ -162,3 +165,43 @@ def test_thresholds_and_protocol_can_be_chosen() -> None:
 def test_unusable_input_is_refused(mesh: TriangleMesh, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         evaluate(mesh, BALL, **options)
+
+
+@pytest.mark.open3d
+def test_marked_points_give_thin_recall_and_flatness() -> None:
+    plate = merged([_square(2.0, 0.004), _square(1.0, 0.3)])
+    points = np.array([[0.5, 0.5, 0.0], [-0.5, 0.2, 0.0], [0.1, 0.3, 0.3], [0.1, 0.1, 0.32], [0.2, 0.1, 0.9]])
+    tilted = [np.sin(np.radians(3.0)), 0.0, np.cos(np.radians(3.0))]
+    seen = PointCloud(points, normals=np.array([[0, 0, -1.0], tilted, [0, 0, 1.0], [0, 0, 1.0], [0, 0, 1.0]]))
+    marks = Marks(thin=np.array([0, 0, 1, 1, 0], bool), planar=np.array([1, 1, 0, 0, 1], bool))
+    marked = evaluate(plate, _square(2.0), samples=1000, observed=seen, marks=marks).marked
+    assert marked.thin_recall == (0.5, 1.0, 1.0)
+    assert marked.flat_share == pytest.approx(2 / 3)
+    assert marked.flat_angle_deg == pytest.approx(1.5, abs=0.05)
+    assert marked.flat_rms == pytest.approx(0.004, abs=1e-6)
+
+
+@pytest.mark.open3d
+def test_marks_show_only_what_is_known_and_must_fit() -> None:
+    seen = PointCloud(*sample_surface(BALL, 500, seed=0))
+    plain = evaluate(BALL, BALL, samples=1000, observed=seen)
+    assert plain.as_dict()["thin_recall"] is None and "marked" not in plain.as_dict()
+    assert not [row for row in rows(plain) if "thin" in row.name or "planar" in row.name]
+    thin = evaluate(BALL, BALL, samples=1000, observed=seen, marks=Marks(thin=np.ones(500, bool)))
+    assert thin.as_dict()["thin_recall"] == [1.0, 1.0, 1.0]
+    assert "recall at 10 mm on thin solids" in [row.name for row in rows(thin)]
+    with pytest.raises(InputError, match="400 marks 'planar' for 500"):
+        evaluate(BALL, BALL, samples=1000, observed=seen, marks=Marks(planar=np.ones(400, bool)))
+    with pytest.raises(InputError, match="need the observed points"):
+        evaluate(BALL, BALL, samples=1000, marks=Marks(planar=np.ones(400, bool)))
+
+
+@pytest.mark.open3d
+def test_the_eval_command_reads_marks_of_a_ply(tmp_path: Path) -> None:
+    points, normals = sample_surface(BALL, 500, seed=0)
+    write_mesh(BALL, tmp_path / "ball.ply")
+    seen = tmp_path / "seen.ply"
+    write_point_cloud(PointCloud(points, normals), seen, {"thin": (points[:, 2] > 0).astype(np.uint8)})
+    evaluate_mesh(tmp_path / "ball.ply", tmp_path / "ball.ply", seen, "room", tmp_path / "out.json", 0)
+    scores = json.loads((tmp_path / "out.json").read_text())
+    assert scores["thin_recall"] == [1.0, 1.0, 1.0] and scores["flat_rms"] is None

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from fastsdf.errors import InputError
+from fastsdf.evaluation.marked import MarkedMetrics, Marks, marked_metrics
 from fastsdf.evaluation.mesh_distance import ClosestPoint
 from fastsdf.evaluation.protocols import protocol_named
 from fastsdf.evaluation.topology import face_normals, topology
@@ -35,6 +36,7 @@ class Metrics:
         hausdorff: the largest distance of either direction; ``hausdorff95`` the larger 95th percentile.
         hallucination_m: distance beyond which mesh area counts as hallucinated.
         hallucinated_share: its share of the mesh's area; ``hallucinated_area`` the same in m^2.
+        marked: figures on thin and planar parts of the recall side, if it was marked.
     """
 
     protocol: str
@@ -67,10 +69,13 @@ class Metrics:
     watertight: bool
     boundary_edges: int
     nonmanifold_edges: int
+    marked: MarkedMetrics
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values for JSON; tuples become lists."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """Plain values for JSON; tuples become lists, the marked figures stand beside the others."""
+        values = {**asdict(self), **self.marked._asdict()}
+        del values["marked"]
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 class _Side(NamedTuple):
@@ -89,6 +94,7 @@ def evaluate(
     samples: int | None = None,
     seed: int = 0,
     observed: PointCloud | None = None,
+    marks: Marks | None = None,
 ) -> Metrics:
     """Compares a mesh with a reference in the same world frame.
 
@@ -103,6 +109,7 @@ def evaluate(
         samples: samples per side instead of the protocol's.
         seed: seed of all sampling.
         observed: points (and normals) of what the scan could see; without it recall also measures what was hidden.
+        marks: which points of ``observed`` lie on thin solids or on planar surface.
 
     Raises:
         InputError: unknown protocol, empty or non-finite mesh or reference, or a value out of range.
@@ -111,6 +118,8 @@ def evaluate(
     limits = rules.thresholds_m if thresholds is None else thresholds
     count = rules.samples if samples is None else samples
     _check(mesh, reference, observed, count, limits)
+    if marks is not None and observed is None:
+        raise InputError("evaluate: marks need the observed points that they belong to")
     precise, recalled = _both_sides(mesh, reference, reference if observed is None else observed, count, seed)
     return Metrics(
         protocol=rules.name,
@@ -119,6 +128,7 @@ def evaluate(
         seed=seed,
         **_closeness(precise, recalled, limits),
         **_surface(mesh, precise.distance, rules.hallucination_m),
+        marked=marked_metrics(recalled.distance, recalled.cosine, marks or Marks(), limits),
     )
 
 

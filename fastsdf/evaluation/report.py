@@ -17,7 +17,7 @@ class Row(NamedTuple):
 
 def rows(metrics: Metrics) -> list[Row]:
     """The figures of ``metrics`` in reading order: lengths in mm, shares in percent, areas in m^2."""
-    return [*_distance_rows(metrics), *_threshold_rows(metrics), *_surface_rows(metrics)]
+    return [*_distance_rows(metrics), *_threshold_rows(metrics), *_marked_rows(metrics), *_surface_rows(metrics)]
 
 
 def _distance_rows(m: Metrics) -> list[Row]:
@@ -41,6 +41,25 @@ def _threshold_rows(m: Metrics) -> list[Row]:
         for i, limit in enumerate(m.thresholds)
         for name, values in sides
     ]
+
+
+def _marked_rows(m: Metrics) -> list[Row]:
+    """Rows of the figures that are known."""
+    marked = m.marked
+    found = [
+        Row(f"recall at {1e3 * limit:g} mm on thin solids", 1e2 * value, "%", "up")
+        for limit, value in zip(m.thresholds, marked.thin_recall or (), strict=False)
+    ]
+    flat = (
+        Row("planar surface found", _scaled(marked.flat_share, 1e2), "%", "up"),
+        Row("angle on planar surface, median", marked.flat_angle_deg, "deg", "down"),
+        Row("distance on planar surface, rms", _scaled(marked.flat_rms, 1e3), "mm", "down"),
+    )
+    return found + [row for row in flat if row.value is not None]
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else factor * value
 
 
 def _surface_rows(m: Metrics) -> list[Row]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reading PLY files as points or as a triangle mesh, at the precision the file holds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def read_ply_mesh(path: str | Path) -> TriangleMesh:
     cloud = cloud_from_columns(_vertex_columns(data))
     faces = _fan_triangles(data["face"].data[names[0]])
     return TriangleMesh(cloud.points, faces, cloud.normals, cloud.colors)
+
+
+def read_ply_flags(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Those of the vertex properties ``names`` that a PLY file has, (n,) bool each in file order: True where not zero.
+
+    Raises:
+        ScanError: the file is missing, not a PLY, damaged, or has no vertices with x, y and z.
+    """
+    path = Path(path)
+    columns = _vertex_columns(_load(path, _vertex_header(path)))
+    return {name: columns[name] != 0 for name in names if name in columns}
 
 
 def _vertex_header(path: Path) -> PlyHeader:

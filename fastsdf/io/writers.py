@@ -68,19 +68,25 @@ def check_mesh_path(path: Path, up: str) -> None:
         raise InputError(f"{path}: {suffix} files keep the axes of the scan; write .obj or .glb to have y up")
 
 
-def write_point_cloud(cloud: PointCloud, path: str | Path) -> None:
+def write_point_cloud(cloud: PointCloud, path: str | Path, attributes: Mapping[str, np.ndarray] | None = None) -> None:
     """Write points, normals, colours and sensor positions (sx sy sz) as a binary little-endian PLY.
 
     Positions are stored as double where float32 would lose more than 10 micrometres.
 
+    Args:
+        cloud: n points with what they carry.
+        path: the file, .ply.
+        attributes: further values per point by name, (n,) each.
+
     Raises:
-        InputError: the suffix is not .ply, or the file cannot be written.
+        InputError: the suffix is not .ply, an attribute does not fit, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".ply":
         raise InputError(f"{path}: point clouds are written as .ply only, got '{path.suffix}'")
     with atomic_path(path) as temporary:
-        _write_ply(temporary, _vertex_rows(cloud.points, cloud.normals, cloud.colors, cloud.sensors), None)
+        rows = _vertex_rows(cloud.points, cloud.normals, cloud.colors, cloud.sensors, attributes)
+        _write_ply(temporary, rows, None)
 
 
 def _turned(mesh: TriangleMesh) -> TriangleMesh:

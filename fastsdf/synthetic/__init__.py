@@ -1,7 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Procedural furnished rooms with exact ground truth, and a virtual scanner. Importing this loads numpy only."""
+"""Procedural indoor scenes with exact truth, and a virtual scanner. Importing this loads numpy and plyfile only."""
 
-from fastsdf.synthetic.room import Scene, apartment, furnished_room
+from fastsdf.synthetic.cases import SCENES, Case, CaseSettings, make_case, write_case
+from fastsdf.synthetic.corridor import corridor
+from fastsdf.synthetic.room import apartment, furnished_room
 from fastsdf.synthetic.scanner import sample_surface, scan, visible_samples
+from fastsdf.synthetic.scene import Scene
+from fastsdf.synthetic.staircase import staircase
+from fastsdf.synthetic.truth import Truth, visible_truth
 
-__all__ = ["Scene", "apartment", "furnished_room", "sample_surface", "scan", "visible_samples"]
+__all__ = [
+    "SCENES",
+    "Case",
+    "CaseSettings",
+    "Scene",
+    "Truth",
+    "apartment",
+    "corridor",
+    "furnished_room",
+    "make_case",
+    "sample_surface",
+    "scan",
+    "staircase",
+    "visible_samples",
+    "visible_truth",
+    "write_case",
+]

@@ -10,7 +10,7 @@ import numpy as np
 from fastsdf.scan import TriangleMesh
 from fastsdf.synthetic import decor, furniture
 from fastsdf.synthetic.furniture import Piece
-from fastsdf.synthetic.shell import wall_frame
+from fastsdf.synthetic.shell import Opening, wall_frame
 from fastsdf.synthetic.solids import moved, rotation
 
 _TRIES = 300
@@ -42,6 +42,13 @@ def overlaps(a: Patch, b: Patch, margin: float) -> bool:
         if p.max() < q.min() or q.max() < p.min():
             return False
     return True
+
+
+def keep_clear(index: int, size: Sequence[float], hole: Opening, depth: float = 0.95) -> Patch:
+    """The floor before an opening in wall ``index`` of a room [0, size], ``depth`` metres into the room."""
+    frame = wall_frame(index, size)
+    x, y, _ = frame.turn @ np.array([(hole.left + hole.right) / 2, -depth / 2, 0.0]) + frame.origin
+    return Patch(x, y, 90.0 * index, hole.right - hole.left + 0.1, depth)
 
 
 @dataclass

@@ -2,42 +2,20 @@
 """Furnished rooms and flats of closed solids, with free places for a scanner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from fastsdf.errors import InputError
 from fastsdf.scan import TriangleMesh
 from fastsdf.synthetic import decor, shell
-from fastsdf.synthetic.layout import Patch, furnish
-from fastsdf.synthetic.raycast import RayScene
-from fastsdf.synthetic.scanner import even_directions
+from fastsdf.synthetic.layout import Patch, furnish, keep_clear
+from fastsdf.synthetic.scene import Scene, scene_of
 from fastsdf.synthetic.shell import OUTER_M, Opening, wall_frame
-from fastsdf.synthetic.solids import box, face_cross, merged, moved
+from fastsdf.synthetic.solids import box, moved
+from fastsdf.synthetic.stations import Zone
 
 INNER_M = 0.1
-THIN_M = 0.06
-_CLEARANCE_M = 0.3
 _DOOR_M = (0.86, 2.03)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Exact ground truth and where it is scanned from.
-
-    Attributes:
-        name: "room" or "apartment".
-        seed: the seed that made it.
-        mesh: soup of closed solids in metres, z up; normals point into the air. Solids may touch and overlap a little.
-        stations: (k, 3) sensor positions in free air, at least 0.3 m from every surface.
-        thin: (f,) bool, True on faces of solids thinner than 6 cm there.
-    """
-
-    name: str
-    seed: int
-    mesh: TriangleMesh
-    stations: np.ndarray
-    thin: np.ndarray
 
 
 def furnished_room(seed: int, size: Sequence[float] = (4.2, 3.6, 2.6), stations: int = 4) -> Scene:
@@ -54,7 +32,7 @@ def furnished_room(seed: int, size: Sequence[float] = (4.2, 3.6, 2.6), stations:
     if min(size[0], size[1]) < 3.0 or size[2] < 2.3:
         raise InputError(f"room size {tuple(size)} is too small; give at least (3, 3, 2.3) metres")
     rng = np.random.default_rng([seed, 1])
-    solids = _slabs(size)
+    solids = shell.slabs(size)
     clear: list[Patch] = []
     door_wall, window_wall = (int(i) for i in rng.permutation(4)[:2])
     for index in range(4):
@@ -71,16 +49,19 @@ def furnished_room(seed: int, size: Sequence[float] = (4.2, 3.6, 2.6), stations:
     solids.append(
         moved(decor.pendant(rng), (size[0] * rng.uniform(0.4, 0.6), size[1] * rng.uniform(0.4, 0.6), size[2]))
     )
-    mesh = merged(solids)
-    rays = RayScene(mesh)
-    places = _stations(rng, rays, np.zeros(3), size, stations)
-    return Scene("room", seed, mesh, places, _thin_faces(mesh, rays))
+    return scene_of("room", seed, rng, solids, [Zone(np.zeros(3), size[0], size[1])], stations)
 
 
-def apartment(seed: int, columns: int = 3, rows: int = 2) -> Scene:
+def apartment(seed: int, columns: int = 3, rows: int = 2, stations: int | None = None) -> Scene:
     """A flat of ``columns`` x ``rows`` furnished rooms that share inner walls 10 cm thick with open doorways.
 
-    Every inner wall is seen from both sides. Two or three stations stand in each room.
+    Every inner wall is seen from both sides.
+
+    Args:
+        seed: equal seeds make equal flats.
+        columns: rooms along x.
+        rows: rooms along y.
+        stations: sensor positions in each room; None: two or three.
 
     Raises:
         InputError: no free sensor position was found in some room.
@@ -90,27 +71,16 @@ def apartment(seed: int, columns: int = 3, rows: int = 2) -> Scene:
     starts_x = np.concatenate([[0.0], np.cumsum(lengths + INNER_M)[:-1]])
     starts_y = np.concatenate([[0.0], np.cumsum(widths + INNER_M)[:-1]])
     total = (starts_x[-1] + lengths[-1], starts_y[-1] + widths[-1], height)
-    solids = _slabs(total)
-    offsets, sizes = [], []
+    solids = shell.slabs(total)
+    zones = []
     for i in range(columns):
         for j in range(rows):
             size, offset = (lengths[i], widths[j], height), np.array([starts_x[i], starts_y[j], 0.0])
             walled = (j < rows - 1, i > 0, j > 0, i < columns - 1)
             solids += [moved(m, offset) for m in _flat_room(rng, size, walled, i + j)]
-            offsets.append(offset)
-            sizes.append(size)
+            zones.append(Zone(offset, lengths[i], widths[j]))
     solids += _posts(lengths, widths, starts_x, starts_y, height)
-    mesh = merged(solids)
-    rays = RayScene(mesh)
-    places = [_stations(rng, rays, o, s, 2 + int(rng.integers(2))) for o, s in zip(offsets, sizes, strict=True)]
-    return Scene("apartment", seed, mesh, np.concatenate(places), _thin_faces(mesh, rays))
-
-
-def _slabs(size: Sequence[float]) -> list[TriangleMesh]:
-    """Floor and ceiling of a room [0, size], reaching under and over its outer walls."""
-    t = OUTER_M
-    bounds = ((-t, 0.0), (size[2], size[2] + t))
-    return [box((-t, -t, low), (size[0] + t, size[1] + t, high)) for low, high in bounds]
+    return scene_of("apartment", seed, rng, solids, zones, stations)
 
 
 def _door(
@@ -126,14 +96,8 @@ def _door(
     hole = Opening(left, left + _DOOR_M[0], 0.0, _DOOR_M[1])
     leaf = shell.door_leaf(hole, float(rng.uniform(35, 85)))
     solids += [frame.place(m) for m in (leaf, shell.closed_back(hole), shell.casing(hole))]
-    clear.append(_keep_clear(index, size, hole))
+    clear.append(keep_clear(index, size, hole))
     return hole
-
-
-def _keep_clear(index: int, size: Sequence[float], hole: Opening, depth: float = 0.95) -> Patch:
-    frame = wall_frame(index, size)
-    x, y, _ = frame.turn @ np.array([(hole.left + hole.right) / 2, -depth / 2, 0.0]) + frame.origin
-    return Patch(x, y, 90.0 * index, hole.right - hole.left + 0.1, depth)
 
 
 def _window(
@@ -145,7 +109,7 @@ def _window(
     left = (frame.length - width) * float(rng.uniform(0.35, 0.65))
     hole = Opening(left, left + width, float(rng.uniform(0.85, 0.95)), size[2] - float(rng.uniform(0.3, 0.45)))
     solids += [frame.place(shell.window(hole)), frame.place(decor.radiator(0.7 * width), left + width / 2)]
-    clear.append(_keep_clear(index, size, hole, 0.2))
+    clear.append(keep_clear(index, size, hole, 0.2))
     return hole
 
 
@@ -167,7 +131,7 @@ def _flat_room(rng: np.random.Generator, size: Sequence[float], inner: Sequence[
         middle = frame.length / 2
         if inner[index]:
             holes = [Opening(middle - _DOOR_M[0] / 2, middle + _DOOR_M[0] / 2, 0.0, _DOOR_M[1])]
-            clear.append(_keep_clear(index, size, holes[0], 0.7))
+            clear.append(keep_clear(index, size, holes[0], 0.7))
             solids.append(frame.place(shell.casing(holes[0])))
             if index in (0, 3):
                 solids.append(frame.place(shell.wall(0, frame.length, size[2], INNER_M, holes)))
@@ -189,37 +153,3 @@ def _posts(
         (x + a, y + b) for x, a in zip(xs[:-1], lengths, strict=False) for y, b in zip(ys[:-1], widths, strict=False)
     ]
     return [box((x, y, 0), (x + INNER_M, y + INNER_M, height)) for x, y in corners]
-
-
-def _stations(
-    rng: np.random.Generator, rays: RayScene, offset: np.ndarray, size: Sequence[float], count: int
-) -> np.ndarray:
-    """``count`` places (count, 3) in free air, far apart: each next one is the candidate farthest from those chosen."""
-    low, high = np.array([0.5, 0.5, 1.25]), np.array([size[0] - 0.5, size[1] - 0.5, 1.75])
-    candidates = rng.uniform(low, high, (400, 3)) + offset
-    candidates = candidates[rays.distance(candidates) > _CLEARANCE_M]
-    free = [p for p in candidates if _in_air(rays, p)]
-    if len(free) < count:
-        raise InputError(
-            f"found {len(free)} free sensor positions, needed {count}: the room is too full; try another seed"
-        )
-    pool, chosen = np.round(np.stack(free), 3), [0]
-    for _ in range(count - 1):
-        gaps = np.linalg.norm(pool[:, None, :2] - pool[chosen][None, :, :2], axis=-1).min(axis=1)
-        chosen.append(int(gaps.argmax()))
-    return pool[chosen]
-
-
-def _in_air(rays: RayScene, place: np.ndarray) -> bool:
-    """True if every ray from ``place`` meets the front of a face first."""
-    directions = even_directions(6.0)[0]
-    hits = rays.cast(place, directions)
-    return bool(((hits.normal * directions).sum(axis=1) < 0).all())
-
-
-def _thin_faces(mesh: TriangleMesh, rays: RayScene) -> np.ndarray:
-    """(f,) True where a ray into the solid from the face's middle leaves it within 6 cm."""
-    cross = face_cross(mesh)
-    normals = cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-300)
-    middles = mesh.vertices[mesh.faces].mean(axis=1)
-    return rays.cast(middles - 1e-4 * normals, -normals).range_m < THIN_M

@@ -11,7 +11,7 @@ from fastsdf.synthetic.raycast import RayScene
 from fastsdf.synthetic.solids import face_cross
 
 if TYPE_CHECKING:
-    from fastsdf.synthetic.room import Scene
+    from fastsdf.synthetic.scene import Scene
 
 _EDGE_M = 0.05
 _MIXED_SHARE = 0.3

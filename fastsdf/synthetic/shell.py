@@ -44,6 +44,13 @@ def wall_frame(index: int, size: Sequence[float]) -> Frame:
     return Frame(rotation((0, 0, 1), 90.0 * index), np.array(origins[index]), length if index % 2 == 0 else width)
 
 
+def slabs(size: Sequence[float]) -> list[TriangleMesh]:
+    """Floor and ceiling of a room [0, size], reaching under and over its outer walls."""
+    t = OUTER_M
+    bounds = ((-t, 0.0), (size[2], size[2] + t))
+    return [box((-t, -t, low), (size[0] + t, size[1] + t, high)) for low, high in bounds]
+
+
 def wall(start: float, end: float, height: float, thickness: float, openings: Sequence[Opening] = ()) -> TriangleMesh:
     """A wall from x = ``start`` to ``end`` as solid blocks around its openings."""
     blocks, x = [], start

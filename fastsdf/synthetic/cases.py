@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Benchmark cases: a scene, how it is scanned, its truth, and the folder of files that another program can fit."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fastsdf.errors import InputError
+from fastsdf.io import write_mesh, write_point_cloud
+from fastsdf.scan import PointCloud
+from fastsdf.synthetic.corridor import corridor
+from fastsdf.synthetic.gaps import random_gaps
+from fastsdf.synthetic.room import apartment, furnished_room
+from fastsdf.synthetic.scanner import scan
+from fastsdf.synthetic.scene import Scene
+from fastsdf.synthetic.staircase import staircase
+from fastsdf.synthetic.truth import Truth, visible_truth
+
+TRUTH_SAMPLES = 200_000
+
+
+def _room(seed: int, stations: int | None) -> Scene:
+    return furnished_room(seed, stations=stations or 4)
+
+
+def _apartment(seed: int, stations: int | None) -> Scene:
+    return apartment(seed, columns=2, rows=2, stations=stations)
+
+
+def _corridor(seed: int, stations: int | None) -> Scene:
+    return corridor(seed, stations=stations or 1)
+
+
+def _staircase(seed: int, stations: int | None) -> Scene:
+    return staircase(seed, stations=stations or 1)
+
+
+SCENES: dict[str, Callable[[int, int | None], Scene]] = {
+    "room": _room,
+    "apartment": _apartment,
+    "corridor": _corridor,
+    "staircase": _staircase,
+}
+
+
+@dataclass(frozen=True)
+class CaseSettings:
+    """What a case is made from.
+
+    Attributes:
+        scene: a name of ``SCENES``.
+        seed: of the scene, its scan and its truth.
+        points: of the scan, before those in missing regions are left out.
+        range_noise_m: standard deviation along the ray, metres.
+        outliers: share of rays, 0 to 1, with a wrong range.
+        mixed_pixels: points between two depths at 3 in 10 depth edges.
+        stations: sensor positions per room, per 6 m of corridor or per landing; None: the scene's own choice.
+        missing: how many balls of 15 to 40 cm have no points.
+        truth_samples: samples of the visible surface, before those in missing regions are left out.
+    """
+
+    scene: str
+    seed: int = 0
+    points: int = 300_000
+    range_noise_m: float = 0.003
+    outliers: float = 0.02
+    mixed_pixels: bool = True
+    stations: int | None = None
+    missing: int = 0
+    truth_samples: int = TRUTH_SAMPLES
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scanned scene.
+
+    Attributes:
+        settings: what made it.
+        scene: exact surface and sensor positions.
+        cloud: points with ``sensors``.
+        truth: samples of the surface that the scan could see.
+        missed: samples in the missing regions; maybe none.
+    """
+
+    settings: CaseSettings
+    scene: Scene
+    cloud: PointCloud
+    truth: Truth
+    missed: Truth
+
+
+def make_case(settings: CaseSettings) -> Case:
+    """Builds and scans the scene; equal settings give equal cases.
+
+    Raises:
+        InputError: the scene is unknown or a value is out of range.
+    """
+    if settings.scene not in SCENES:
+        raise InputError(f"unknown scene '{settings.scene}', known are: {', '.join(SCENES)}")
+    if settings.missing < 0 or settings.truth_samples < 1 or (settings.stations is not None and settings.stations < 1):
+        raise InputError(f"{settings}: a count is out of range")
+    seed = settings.seed
+    scene = SCENES[settings.scene](seed, settings.stations)
+    cloud = scan(
+        scene,
+        points=settings.points,
+        range_noise_m=settings.range_noise_m,
+        outliers=settings.outliers,
+        mixed_pixels=settings.mixed_pixels,
+        seed=seed,
+    )
+    truth, gaps = visible_truth(scene, settings.truth_samples, seed), random_gaps(scene, settings.missing, seed)
+    held = gaps.hold(truth.points)
+    return Case(settings, scene, cloud.select(~gaps.hold(cloud.points)), truth.select(~held), truth.select(held))
+
+
+def write_case(case: Case, folder: Path) -> list[Path]:
+    """Writes a case into ``folder`` (made if missing); the paths.
+
+    scan.ply holds the points alone, scan_sensors.ply also the sensor of each; truth.ply is the exact surface;
+    visible.ply its visible samples with normals and the marks ``thin`` and ``planar``; missed.ply the same in missing
+    regions, where there are any; case.json what made them, and the sensor positions.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("scan.ply", "scan_sensors.ply", "truth.ply", "visible.ply", "missed.ply", "case.json")
+    plain, sensors, truth, visible, missed, facts = (folder / name for name in names)
+    write_point_cloud(replace(case.cloud, sensors=None), plain)
+    write_point_cloud(case.cloud, sensors)
+    write_mesh(case.scene.mesh, truth)
+    written = [plain, sensors, truth, visible, facts]
+    _write_truth(case.truth, visible)
+    if len(case.missed.points):
+        _write_truth(case.missed, missed)
+        written.append(missed)
+    values = {**asdict(case.settings), "stations_m": case.scene.stations.tolist(), "kept_points": len(case.cloud)}
+    facts.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8", newline="\n")
+    return written
+
+
+def _write_truth(truth: Truth, path: Path) -> None:
+    marks = {"thin": truth.thin.astype(np.uint8), "planar": truth.planar.astype(np.uint8)}
+    write_point_cloud(PointCloud(truth.points, truth.normals), path, marks)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Truth to measure recall on: the surface that some station sees, with marks for thin solids and for planar surface."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastsdf.synthetic.raycast import RayScene
+from fastsdf.synthetic.scanner import visible_samples
+from fastsdf.synthetic.scene import Scene
+
+THIN_M = 0.06
+_RINGS_M = (0.1, 0.075, 0.05, 0.025)
+_SPOKES = 12
+_LIFT_M = 0.02
+_FLAT_M = 1e-4
+
+
+class Truth(NamedTuple):
+    """Even samples of a scene's visible surface.
+
+    Attributes:
+        points: (n, 3) metres.
+        normals: (n, 3) unit vectors into the air.
+        thin: (n,) bool, True where a ray into the solid leaves it within 6 cm.
+        planar: (n,) bool, True where all surface within 10 cm is one plane with nothing on it or 2 cm before it.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray
+    thin: np.ndarray
+    planar: np.ndarray
+
+    def select(self, index: np.ndarray) -> "Truth":
+        """The samples of a mask (n,)."""
+        return Truth(*(values[index] for values in self))
+
+
+def visible_truth(scene: Scene, n: int, seed: int = 0) -> Truth:
+    """``n`` area-uniform samples of the surface that some station sees from its front, with their marks.
+
+    Raises:
+        InputError: less than about one part in sixty of the surface is visible.
+    """
+    samples = visible_samples(scene, n, seed)
+    points, normals = samples[:, :3], samples[:, 3:]
+    rays = RayScene(scene.mesh)
+    return Truth(points, normals, thin_points(rays, points, normals), planar_points(rays, points, normals))
+
+
+def thin_points(rays: RayScene, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """(n,) True where the solid below a surface point (n, 3) ends within 6 cm along its normal."""
+    return rays.cast(points - 1e-4 * normals, -normals).range_m < THIN_M
+
+
+def planar_points(rays: RayScene, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """(n,) True where the tangent disc of 10 cm is surface, to 0.1 mm, with 2 cm of air before it.
+
+    Forty-eight places of the disc, lifted by 2 cm into the air, must be exactly that far from the nearest surface.
+    """
+    across = np.cross(normals, np.where(np.abs(normals[:, :1]) < 0.7, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    along = np.cross(normals, across)
+    kept = np.arange(len(points))
+    for radius in _RINGS_M:
+        for angle in np.arange(_SPOKES) * 2.0 * np.pi / _SPOKES:
+            away = radius * (np.cos(angle) * across[kept] + np.sin(angle) * along[kept])
+            gap = rays.distance(points[kept] + away + _LIFT_M * normals[kept])
+            kept = kept[np.abs(gap - _LIFT_M) < _FLAT_M]
+    planar = np.zeros(len(points), bool)
+    planar[kept] = True
+    return planar
