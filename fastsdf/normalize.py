@@ -56,10 +56,9 @@ class SceneTransform:
         lower, upper = (torch.tensor(c, dtype=x.dtype, device=x.device) for c in (self.lower, self.upper))
         return ((x >= lower - margin) & (x <= upper + margin)).all(1).cpu().numpy()
 
-    def unit_tensor(self, points_m: Tensor) -> Tensor:
-        """`to_unit` for float64 points (n, 3) on any device."""
-        center, half_extent = (points_m.new_tensor(v) for v in (self.center_m, self.half_extent_m))
-        return (points_m - center) / half_extent
+    def centered(self, points_m: Tensor) -> Tensor:
+        """World points (n, 3), float64 on any device, as seen from the scene's center: large coordinates become small."""
+        return points_m - points_m.new_tensor(self.center_m)
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint; ``SceneTransform(**state)`` restores it."""

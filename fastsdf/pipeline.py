@@ -94,13 +94,10 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     transform, kept, geometry = measured.transform, measured.kept, measured.geometry
     evidence = orient_scan(kept, measured.points, geometry, config.prepare.orientation, config.scene)
     rounds = config.prepare.smoothing_rounds
-    smooth, normals = smooth_points(
-        measured.points, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds
-    )
-    points, normals, flat = flatten_points(
-        measured.points, smooth, normals, geometry.noise, config.prepare.plane_neighbours
-    )
-    unit, spacing = transform.unit_tensor(points), geometry.spacing / transform.half_extent_m
+    local = transform.centered(measured.points)
+    smooth, normals = smooth_points(local, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds)
+    points, normals, flat = flatten_points(local, smooth, normals, geometry.noise, config.prepare.plane_neighbours)
+    unit, spacing = points / transform.half_extent_m, geometry.spacing / transform.half_extent_m
     columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
     surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
     facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4)}
@@ -109,7 +106,7 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
         support_of(surface, transform, geometry.noise, kept.colors),
         surface,
         facts,
-        measured=transform.unit_tensor(measured.points).float().cpu().numpy(),
+        measured=(local / transform.half_extent_m).float().cpu().numpy(),
         held_out=np.random.default_rng(config.seed).random(len(points)) < config.prepare.held_out_share,
     )
 

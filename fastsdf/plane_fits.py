@@ -23,7 +23,7 @@ class PlaneFits(NamedTuple):
         deviation: (n,) standard deviation of the neighbours about their plane; three numbers are fitted, so that it is
             free of bias where the neighbourhood is wide beside it.
         normals: (n, 3) unit normals, of arbitrary sign.
-        centers: (n, 3) means of the neighbours.
+        centers: (n, 3) means of the neighbours, as seen from the first of them.
     """
 
     deviation: Tensor
@@ -65,7 +65,8 @@ def edge_preserving_normals(points: Tensor, nearest: Tensor, first: PlaneFits) -
 def _fitting_plane(points: Tensor, nearest: Tensor, fits: PlaneFits, noise: float) -> Tensor:
     """(m,) whose plane the first point of each row (m, k) should take; -1: none of them fits."""
     own = nearest[:, 0]
-    offset = dot(points[own, None] - fits.centers[nearest], fits.normals[nearest]).abs()
+    toward = points[own, None] - points[nearest] - fits.centers[nearest]
+    offset = dot(toward, fits.normals[nearest]).abs()
     deviation = fits.deviation[nearest]
     usable = (offset < OFFSET_SIGMAS * noise) & (deviation < TOLERANCE * noise)
     best = torch.where(usable, deviation, torch.inf).min(1)
@@ -75,7 +76,7 @@ def _fitting_plane(points: Tensor, nearest: Tensor, fits: PlaneFits, noise: floa
 
 def _fit(points: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Sum of squares (m,) about the plane of each row's points, its unit normal (m, 3) and their mean (m, 3)."""
-    around = points[nearest]
+    around = points[nearest] - points[nearest[:, :1]]
     center = around.mean(1)
     around -= center[:, None]
     return *smallest_eigenpair(around.mT @ around), center
