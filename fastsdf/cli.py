@@ -137,6 +137,12 @@ def mesh(
             help="Keep all surface near the scan, or only what is measured; by default small gaps are bridged.",
         ),
     ] = None,
+    close_holes: Annotated[
+        float | None, typer.Option(metavar="SIZE", help="Also close holes up to this diameter, e.g. 0.3.")
+    ] = None,
+    watertight: Annotated[
+        bool, typer.Option("--watertight", help="A closed mesh: all surface, ended by a box.")
+    ] = False,
     min_component_area: Annotated[float | None, typer.Option(help="Drop pieces smaller than this area.")] = None,
     max_faces: Annotated[int | None, typer.Option(help="Reduce to at most about this many faces.")] = None,
     color_by: Annotated[str | None, typer.Option(help="scan, confidence or normals (default: the scan's).")] = None,
@@ -146,7 +152,9 @@ def mesh(
     """Extract a mesh from a run at any resolution."""
     from fastsdf import mesh_command
 
-    extraction = mesh_command.mesh_extraction(voxel_size, support, closed, min_component_area)
+    extraction = mesh_command.mesh_extraction(
+        voxel_size, support, closed, min_component_area, close_holes_m=close_holes, watertight=watertight
+    )
     mesh_command.mesh_run(run, out, device or "auto", extraction, mesh_command.MeshFinish(max_faces, color_by, up))
 
 
