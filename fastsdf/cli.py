@@ -158,6 +158,22 @@ def mesh(
     mesh_command.mesh_run(run, out, device or "auto", extraction, mesh_command.MeshFinish(max_faces, color_by, up))
 
 
+@app.command(epilog="Example: fastsdf grid runs/room -o sdf.npz --voxel-size 0.05")
+def grid(
+    run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Grid file: .npz, or .vdb with OpenVDB installed.")],
+    voxel_size: VoxelSize = None,
+    band: Annotated[
+        float | None, typer.Option(help="Only nodes this close to the surface (default: all; .vdb: 3 voxels).")
+    ] = None,
+    device: Device = None,
+) -> None:
+    """Write the signed distances of a run on a regular grid; positive in the air, negative in solid."""
+    from fastsdf import grid_command
+
+    grid_command.grid_run(run, out, voxel_size, band, device or "auto")
+
+
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")
 def evaluate(
     mesh: Annotated[Path, typer.Argument(help="Mesh to score.")],

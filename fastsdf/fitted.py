@@ -31,7 +31,8 @@ from fastsdf.operators import Stencil, differentiate
 from fastsdf.prepared import PreparedScan
 from fastsdf.queries import Points, map_points
 from fastsdf.sampling import BOX_PADDING
-from fastsdf.scan import TriangleMesh
+from fastsdf.scan import DistanceGrid, TriangleMesh
+from fastsdf.sdf_grid import sample_band, sample_box
 
 STEP_CELLS = 0.5
 CHUNK = 1 << 18
@@ -135,6 +136,25 @@ class FittedField:
             )
         supported = self._supported(surface, discs, config)
         return drop_small_components(supported, min_area=config.min_component_area_m2).numpy()
+
+    @torch.no_grad()
+    def sample_grid(self, voxel_size_m: float | None = None, band_m: float | None = None) -> DistanceGrid:
+        """Signed distances on a lattice over the box of the scan and a margin (8% of half its longest side).
+
+        Args:
+            voxel_size_m: distance of neighbouring nodes, which lie on multiples of it; None: that of the fit's mesh.
+            band_m: only nodes within this distance of the surface, in blocks of 8 x 8 x 8; None: all nodes.
+
+        Raises:
+            InputError: a length is out of range, or the grid would hold too many nodes.
+            MeshingError: with a band, if there is no surface in the box.
+        """
+        voxel_size_m = self._mesh_config(voxel_size_m=voxel_size_m).voxel_size_m
+        assert voxel_size_m is not None
+        box = self._clip(next(self.field.parameters()).device)
+        if band_m is None:
+            return sample_box(self._sdf, box.lower, box.upper, voxel_size_m)
+        return sample_band(self._sdf, box.lower, box.upper, voxel_size_m, band_m)
 
     def save(self, folder: str | Path) -> None:
         """Writes config.yaml and checkpoint.pt into a run folder; `fastsdf.load` and ``fastsdf mesh`` read it.

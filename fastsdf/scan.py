@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scan and a mesh are inside fastsdf: plain arrays in the scan's own world frame, float64."""
+"""What a scan, a mesh and a grid of distances are inside fastsdf: plain arrays in the scan's own world frame."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -64,3 +64,26 @@ class TriangleMesh:
             None if self.colors is None else self.colors[index],
             {name: values[index] for name, values in self.attributes.items()},
         )
+
+
+BLOCK = 8  # nodes per axis of a block of a sparse grid
+
+
+@dataclass(frozen=True)
+class DistanceGrid:
+    """Signed distances on a lattice; node (i, j, k) lies at ``origin_m + voxel_size_m * (i, j, k)``.
+
+    Attributes:
+        origin_m: (3,) float64 world position of node (0, 0, 0).
+        voxel_size_m: distance of neighbouring nodes.
+        values: float32, positive in free space and negative in solid, in world units: (nx, ny, nz) of all nodes, or
+            (b, 8, 8, 8) of the nodes of some blocks.
+        blocks: (b, 3) int32 first node of each block, for a narrow band; None: ``values`` holds all nodes.
+        band_m: every node closer to the surface than this is in a block; None: all nodes are there.
+    """
+
+    origin_m: np.ndarray
+    voxel_size_m: float
+    values: np.ndarray
+    blocks: np.ndarray | None = None
+    band_m: float | None = None
