@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastsdf.evaluation import evaluate
     from fastsdf.fitted import FittedField
     from fastsdf.io import read_mesh, read_point_cloud, write_grid, write_mesh
-    from fastsdf.meshing import color_by, decimate
+    from fastsdf.meshing import color_by, decimate, floor_alignment, smooth
     from fastsdf.scan import DistanceGrid, PointCloud, TriangleMesh
 
 __version__ = "0.1.0"
@@ -28,9 +28,11 @@ __all__ = [
     "decimate",
     "evaluate",
     "fit",
+    "floor_alignment",
     "load",
     "read_mesh",
     "read_point_cloud",
+    "smooth",
     "write_grid",
     "write_mesh",
 ]
@@ -45,9 +47,11 @@ _HOMES = {
     "decimate": "fastsdf.meshing",
     "evaluate": "fastsdf.evaluation",
     "fit": "fastsdf.api",
+    "floor_alignment": "fastsdf.meshing",
     "load": "fastsdf.api",
     "read_mesh": "fastsdf.io",
     "read_point_cloud": "fastsdf.io",
+    "smooth": "fastsdf.meshing",
     "write_grid": "fastsdf.io",
     "write_mesh": "fastsdf.io",
 }

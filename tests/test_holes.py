@@ -130,14 +130,14 @@ def test_only_surrounded_patches_close_and_the_scanned_pieces_stay() -> None:
 
 
 def test_options_say_once_what_is_kept(room: FittedField) -> None:
-    assert mesh_extraction(None, None, None, None, close_holes_m=0.3)["close_holes_m"] == 0.3
-    assert mesh_extraction(None, None, False, None)["watertight"] is False
+    assert mesh_extraction(close_holes_m=0.3)["close_holes_m"] == 0.3
+    assert mesh_extraction(opened=True)["watertight"] is False
     with pytest.raises(InputError, match="--open and --watertight exclude each other"):
-        mesh_extraction(None, None, False, None, watertight=True)
-    with pytest.raises(InputError, match="--close-holes and --watertight exclude each other"):
-        mesh_extraction(None, None, None, None, close_holes_m=1.0, watertight=True)
-    for size in (-1.0, float("nan"), float("inf")):
+        mesh_extraction(opened=True, watertight=True)
+    with pytest.raises(InputError, match="--close-holes and --closed exclude each other"):
+        mesh_extraction(support_spacings=0, close_holes_m=1.0)
+    for size in (-1.0, 0.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match=f"--close-holes is {size}"):
-            mesh_extraction(None, None, None, None, close_holes_m=size)
+            mesh_extraction(close_holes_m=size)
     with pytest.raises(ConfigError, match=r"mesh\.close_holes_m = -1"):
         room.extract_mesh(close_holes_m=-1)

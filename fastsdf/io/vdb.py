@@ -48,4 +48,7 @@ def write_vdb(grid: DistanceGrid, path: Path) -> None:
     rows = [[scale, 0.0, 0.0, 0.0], [0.0, scale, 0.0, 0.0], [0.0, 0.0, scale, 0.0], [*origin, 1.0]]
     level_set.transform = openvdb.createLinearTransform(rows)
     level_set.name, level_set.gridClass = "sdf", openvdb.GridClass.LEVEL_SET
-    openvdb.write(str(path), grids=[level_set])
+    try:
+        openvdb.write(str(path), grids=[level_set])
+    except RuntimeError as error:  # openvdb's IoError
+        raise OSError(str(error)) from error
