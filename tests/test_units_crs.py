@@ -28,6 +28,11 @@ def laspy() -> ModuleType:
     return pytest.importorskip("laspy", reason="laspy is not installed: pip install laspy lazrs")
 
 
+def text_record(laspy: ModuleType) -> Any:
+    """A record with well-known text."""
+    return laspy.vlrs.known.WktCoordinateSystemVlr(WKT)
+
+
 @pytest.fixture
 def pyproj() -> ModuleType:
     return pytest.importorskip("pyproj", reason="pyproj is not installed: pip install pyproj")
@@ -81,7 +86,7 @@ def test_units_that_cannot_be_are_refused(tmp_path: Path) -> None:
 
 def test_las_text_wins_over_keys(tmp_path: Path, points: np.ndarray, laspy: ModuleType) -> None:
     keys = keys_record(laspy, projected=25833)
-    scan = write_las(laspy, tmp_path / "a.las", points, keys, laspy.vlrs.known.WktCoordinateSystemVlr(WKT))
+    scan = write_las(laspy, tmp_path / "a.las", points, keys, text_record(laspy))
     assert read_point_cloud(scan).crs == WKT
 
 
