@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from fastsdf.config import FitConfig
     from fastsdf.evaluation import evaluate
     from fastsdf.fitted import FittedField
-    from fastsdf.io import read_mesh, read_point_cloud, write_mesh
-    from fastsdf.meshing import color_by, decimate
-    from fastsdf.scan import PointCloud, TriangleMesh
+    from fastsdf.io import read_mesh, read_point_cloud, write_grid, write_mesh
+    from fastsdf.meshing import color_by, decimate, floor_alignment, smooth
+    from fastsdf.scan import DistanceGrid, PointCloud, TriangleMesh
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DistanceGrid",
     "FitConfig",
     "FittedField",
     "PointCloud",
@@ -27,13 +28,17 @@ __all__ = [
     "decimate",
     "evaluate",
     "fit",
+    "floor_alignment",
     "load",
     "read_mesh",
     "read_point_cloud",
+    "smooth",
+    "write_grid",
     "write_mesh",
 ]
 
 _HOMES = {
+    "DistanceGrid": "fastsdf.scan",
     "FitConfig": "fastsdf.config",
     "FittedField": "fastsdf.fitted",
     "PointCloud": "fastsdf.scan",
@@ -42,9 +47,12 @@ _HOMES = {
     "decimate": "fastsdf.meshing",
     "evaluate": "fastsdf.evaluation",
     "fit": "fastsdf.api",
+    "floor_alignment": "fastsdf.meshing",
     "load": "fastsdf.api",
     "read_mesh": "fastsdf.io",
     "read_point_cloud": "fastsdf.io",
+    "smooth": "fastsdf.meshing",
+    "write_grid": "fastsdf.io",
     "write_mesh": "fastsdf.io",
 }
 

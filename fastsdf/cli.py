@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastsdf import __version__
+from fastsdf.cli_outputs import Device, VoxelSize, grid, mesh
 from fastsdf.errors import FastSDFError, InputError
 
 app = typer.Typer(
@@ -26,7 +27,6 @@ app.add_typer(config_app, name="config")
 Preset = Annotated[str | None, typer.Option("--preset", help="Named settings; see 'fastsdf config presets'.")]
 ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file with settings (repeatable).")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, e.g. training.steps=2000.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Scans = Annotated[
     list[Path] | None,
     typer.Argument(metavar="SCAN", help="Point clouds, meshes to sample, folders of depth images."),
@@ -35,7 +35,7 @@ Scene = Annotated[str | None, typer.Option(help="room (air inside the scan) or o
 Sensor = Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")]
 PoseFile = Annotated[Path | None, typer.Option(help="File of poses, for points with a 'view' index.")]
 Stride = Annotated[int | None, typer.Option(help="Use every n-th pixel of depth images both ways.")]
-VoxelSize = Annotated[float | None, typer.Option(help="Edge of the mesh cells in the scan's units.")]
+ScanUnits = Annotated[str, typer.Option("--units", help="Units of the scan's coordinates: m, cm, mm, ft or in.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,6 +65,7 @@ def fit(
     sensor: Sensor = None,
     poses: PoseFile = None,
     stride: Stride = None,
+    units: ScanUnits = "m",
     voxel_size: VoxelSize = None,
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
     backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
@@ -77,7 +78,7 @@ def fit(
 
     if resume is not None:
         given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
-        if any(value is not None and value != [] for value in (*given, device, seed)):
+        if units != "m" or any(value is not None and value != [] for value in (*given, device, seed)):
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
             )
@@ -96,7 +97,7 @@ def fit(
         device=device,
         seed=seed,
     )
-    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride))
+    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride, units))
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -109,6 +110,7 @@ def info(
     sensor: Sensor = None,
     poses: PoseFile = None,
     stride: Stride = None,
+    units: ScanUnits = "m",
     device: Device = None,
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
@@ -119,35 +121,11 @@ def info(
     if not scans:
         raise InputError("no scan given; write: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
-    info_command.info(scans, settings, _reading(sensor, poses, stride), json)
+    info_command.info(scans, settings, _reading(sensor, poses, stride, units), json)
 
 
-@app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")
-def mesh(
-    run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Mesh file: .ply, .obj, .glb or .stl.")],
-    voxel_size: VoxelSize = None,
-    support: Annotated[
-        float | None, typer.Option(help="Keep surface within this many point spacings of the scan; 0 keeps all.")
-    ] = None,
-    closed: Annotated[
-        bool | None,
-        typer.Option(
-            "--closed/--open",
-            help="Keep all surface near the scan, or only what is measured; by default small gaps are bridged.",
-        ),
-    ] = None,
-    min_component_area: Annotated[float | None, typer.Option(help="Drop pieces smaller than this area.")] = None,
-    max_faces: Annotated[int | None, typer.Option(help="Reduce to at most about this many faces.")] = None,
-    color_by: Annotated[str | None, typer.Option(help="scan, confidence or normals (default: the scan's).")] = None,
-    up: Annotated[str, typer.Option(help="y turns a z-up scan to y up (OBJ and GLB); z keeps its axes.")] = "z",
-    device: Device = None,
-) -> None:
-    """Extract a mesh from a run at any resolution."""
-    from fastsdf import mesh_command
-
-    extraction = mesh_command.mesh_extraction(voxel_size, support, closed, min_component_area)
-    mesh_command.mesh_run(run, out, device or "auto", extraction, mesh_command.MeshFinish(max_faces, color_by, up))
+app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")(mesh)
+app.command(epilog="Example: fastsdf grid runs/room -o sdf.npz --voxel-size 0.05")(grid)
 
 
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")
@@ -198,9 +176,9 @@ def doctor() -> None:
     info_command.doctor()
 
 
-def _reading(sensor: str | None, poses: Path | None, stride: int | None) -> dict[str, Any]:
+def _reading(sensor: str | None, poses: Path | None, stride: int | None, units: str) -> dict[str, Any]:
     """Options of `fastsdf.io.read_point_cloud`."""
-    return {"sensor": _position(sensor), "poses": poses, "stride": stride}
+    return {"sensor": _position(sensor), "poses": poses, "stride": stride, "units": units}
 
 
 def _position(text: str | None) -> tuple[float, float, float] | None:

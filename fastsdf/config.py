@@ -178,6 +178,10 @@ class MeshConfig(_Section):
     gap_spacings: float = Field(
         default=6.0, ge=0, description="gaps are bridged where points on all sides within this many spacings agree"
     )
+    close_holes_m: float = Field(
+        default=0.0, ge=0, description="holes of the measured surface up to this diameter are closed by the field's own"
+    )
+    watertight: bool = Field(default=False, description="the whole zero set, closed by the box of the scan")
     min_component_area_m2: float | None = Field(
         default=None, ge=0, description="smaller pieces are dropped; from the spacing"
     )

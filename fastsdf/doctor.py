@@ -9,6 +9,7 @@ import torch
 from fastsdf.backends.registry import BACKEND_NAMES, load_backend, why_not
 from fastsdf.config import FitConfig
 from fastsdf.errors import BackendUnavailable, InputError
+from fastsdf.io.vdb import load_openvdb
 from fastsdf.open3d_library import load_open3d
 from fastsdf.runtime import choose_backend, choose_device, versions
 
@@ -19,8 +20,10 @@ _PACKAGES = (  # name for pip, name for import, use
     ("plyfile", "plyfile", "PLY files"),
     ("laspy", "laspy", "LAS files"),
     ("lazrs", "lazrs", "LAZ files, with laspy"),
+    ("pyproj", "pyproj", ".prj files of scans that name an EPSG code"),
     ("pye57", "pye57", "E57 files"),
     ("pillow", "PIL", "folders of depth images"),
+    ("usd-core", "pxr", "USD files"),
     ("fast-simplification", "fast_simplification", "'fastsdf mesh --max-faces'"),
 )
 
@@ -36,6 +39,7 @@ def examine() -> list[Row]:
         ("automatic choice", f"{backend.info.name} on {device}", reason),
         _open3d_row(),
         *(_package_row(*package) for package in _PACKAGES),
+        _openvdb_row(),
         *((f"version of {name}", version, "") for name, version in versions().items()),
     ]
 
@@ -77,6 +81,14 @@ def _open3d_row() -> Row:
     except InputError as error:
         return ("open3d", "not usable", f"{error}; needed for PCD files and 'fastsdf eval'")
     return ("open3d", "usable", "PCD files, 'fastsdf eval'")
+
+
+def _openvdb_row() -> Row:
+    try:
+        load_openvdb()
+    except InputError as error:
+        return ("openvdb", "missing", str(error))
+    return ("openvdb", "usable", "VDB files")
 
 
 def _package_row(name: str, module: str, use: str) -> Row:

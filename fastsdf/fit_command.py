@@ -12,6 +12,7 @@ from fastsdf import console as ui
 from fastsdf.config import FitConfig
 from fastsdf.errors import TrainingError
 from fastsdf.io import read_point_clouds, write_mesh
+from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
 from fastsdf.pipeline import Session, prepare_scan, start_fit
@@ -94,6 +95,10 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
         accuracy = self_accuracy(session.fitted, session.config.seed)
     with watch.stage("write"):
         write_mesh(result, run.mesh)
+        facts = session.prepared.facts
+        note = georeference(run.mesh, facts.get("crs"), facts.get("units", "m") == "m")
+    if note:
+        console.print(f"note: {note}")
     report = _report(session, result, watch, origin, accuracy)
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))

@@ -14,7 +14,16 @@ from fastsdf.config import FitConfig, MeshConfig
 from fastsdf.config_io import validate_config
 from fastsdf.errors import InputError, MeshingError
 from fastsdf.field import HashGridSDF
-from fastsdf.meshing import drop_small_components, extract_surface, judge_vertices, keep_faces
+from fastsdf.meshing import (
+    BoxClip,
+    drop_small_components,
+    extract_surface,
+    extract_watertight,
+    in_small_holes,
+    judge_vertices,
+    keep_faces,
+    scanned_pieces,
+)
 from fastsdf.meshing.support import Discs, Support, make_discs
 from fastsdf.meshing.surface import Surface
 from fastsdf.normalize import SceneTransform
@@ -22,7 +31,8 @@ from fastsdf.operators import Stencil, differentiate
 from fastsdf.prepared import PreparedScan
 from fastsdf.queries import Points, map_points
 from fastsdf.sampling import BOX_PADDING
-from fastsdf.scan import TriangleMesh
+from fastsdf.scan import DistanceGrid, TriangleMesh
+from fastsdf.sdf_grid import sample_band, sample_box
 
 STEP_CELLS = 0.5
 CHUNK = 1 << 18
@@ -100,26 +110,51 @@ class FittedField:
 
         Args:
             voxel_size_m: edge of the cells; None: what the fit chose.
-            settings: others of `MeshConfig`: ``support_points=0`` keeps all surface near the scan, ``gap_spacings=0``
-                only what is measured. None keeps what the fit chose.
+            settings: others of `MeshConfig`: ``gap_spacings=0`` keeps only what is measured, ``close_holes_m=0.3`` also
+                closes holes up to that diameter, ``support_points=0`` keeps all surface near the scan, and
+                ``watertight=True`` gives a closed mesh of the whole scene. None keeps what the fit chose.
 
         Raises:
             ConfigError: if a setting is unknown or out of range.
-            MeshingError: if there is no zero crossing near the scan, or none of it is supported.
+            MeshingError: if there is no zero crossing near the scan, or none of it is supported; or the field is too
+                steep for a watertight mesh.
         """
         config = self._mesh_config(voxel_size_m=voxel_size_m, **settings)
         assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
         device = next(self.field.parameters()).device
         discs = make_discs(self.support, config.support_spacings, config.support_sigmas, device)
-        surface = extract_surface(
-            self._sdf,
-            discs.index.points,
-            voxel_size=config.voxel_size_m,
-            support_distance=torch.as_tensor(self._reach(config), device=device),
-            gradient=self._differences(config.voxel_size_m, lambda s: s.gradient),
-        )
+        gradient = self._differences(config.voxel_size_m, lambda s: s.gradient)
+        if config.watertight:
+            surface = extract_watertight(self._sdf, gradient, self._clip(device), config.voxel_size_m)
+        else:
+            surface = extract_surface(
+                self._sdf,
+                discs.index.points,
+                voxel_size=config.voxel_size_m,
+                support_distance=torch.as_tensor(self._reach(config), device=device),
+                gradient=gradient,
+            )
         supported = self._supported(surface, discs, config)
         return drop_small_components(supported, min_area=config.min_component_area_m2).numpy()
+
+    @torch.no_grad()
+    def sample_grid(self, voxel_size_m: float | None = None, band_m: float | None = None) -> DistanceGrid:
+        """Signed distances on a lattice over the box of the scan and a margin (8% of half its longest side).
+
+        Args:
+            voxel_size_m: distance of neighbouring nodes, which lie on multiples of it; None: that of the fit's mesh.
+            band_m: only nodes within this distance of the surface, in blocks of 8 x 8 x 8; None: all nodes.
+
+        Raises:
+            InputError: a length is out of range, or the grid would hold too many nodes.
+            MeshingError: with a band, if there is no surface in the box.
+        """
+        voxel_size_m = self._mesh_config(voxel_size_m=voxel_size_m).voxel_size_m
+        assert voxel_size_m is not None
+        box = self._clip(next(self.field.parameters()).device)
+        if band_m is None:
+            return sample_box(self._sdf, box.lower, box.upper, voxel_size_m)
+        return sample_band(self._sdf, box.lower, box.upper, voxel_size_m, band_m)
 
     def save(self, folder: str | Path) -> None:
         """Writes config.yaml and checkpoint.pt into a run folder; `fastsdf.load` and ``fastsdf mesh`` read it.
@@ -167,15 +202,26 @@ class FittedField:
     def _reach(self, config: MeshConfig) -> np.ndarray:
         """(n,) distance from each point within which surface is looked for."""
         bridged = config.gap_spacings * self.support.median_spacing
-        return np.maximum(self.support.radii(config.support_spacings), bridged)
+        return np.maximum(self.support.radii(config.support_spacings), max(bridged, config.close_holes_m))
+
+    def _clip(self, device: torch.device) -> BoxClip:
+        """The box where the field was trained; what lies outside is as the scene's kind has it."""
+        low, high = np.subtract(self.transform.lower, BOX_PADDING), np.add(self.transform.upper, BOX_PADDING)
+        corners = torch.as_tensor(self.transform.to_world(np.stack((low, high))), device=device)
+        return BoxClip(corners[0], corners[1], self.config.scene == "room")
 
     def _supported(self, surface: Surface, discs: Discs, config: MeshConfig) -> Surface:
         """The mesh with what the scan says about its vertices, cut to what it supports."""
         required = config.support_points or MeshConfig().support_points
         surface, supported = judge_vertices(surface, discs, required, config.gap_spacings)
+        if config.watertight:
+            return scanned_pieces(surface, supported)
         if config.support_points == 0:
             return surface
-        kept = keep_faces(surface, supported[surface.faces].all(dim=1))
+        keep = supported[surface.faces].all(dim=1)
+        if config.close_holes_m > 0:
+            keep |= in_small_holes(surface, keep, config.close_holes_m)
+        kept = keep_faces(surface, keep)
         if len(kept.faces) == 0:
             raise MeshingError(
                 "no part of the surface is supported by the scan; train longer (--steps), or keep everything with "

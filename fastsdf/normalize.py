@@ -52,12 +52,12 @@ class SceneTransform:
 
     def contains(self, points_m: np.ndarray | Tensor, margin: float = 0.0) -> np.ndarray:
         """(n,) bool: inside the robust box widened by ``margin`` (unit-frame length)."""
-        x = self.unit_tensor(torch.as_tensor(points_m).double())
+        x = self.centered(torch.as_tensor(points_m).double()) / self.half_extent_m
         lower, upper = (torch.tensor(c, dtype=x.dtype, device=x.device) for c in (self.lower, self.upper))
         return ((x >= lower - margin) & (x <= upper + margin)).all(1).cpu().numpy()
 
     def centered(self, points_m: Tensor) -> Tensor:
-        """World points (n, 3), float64 on any device, as seen from the scene's center: large coordinates become small."""
+        """World points (n, 3), float64 on any device, as seen from the scene's center."""
         return points_m - points_m.new_tensor(self.center_m)
 
     def state(self) -> dict[str, Any]:

@@ -169,5 +169,7 @@ def _scan_facts(
         "spacing_m": geometry.median_spacing,
         "noise_m": geometry.noise,
         "area_m2": geometry.area,
+        "units": cloud.units,
+        "crs": cloud.crs,
         "notes": list(cloud.notes),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scan and a mesh are inside fastsdf: plain arrays in the scan's own world frame, float64."""
+"""What a scan, a mesh and a grid of distances are inside fastsdf: plain arrays in the scan's own world frame."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -12,13 +12,15 @@ class PointCloud:
     """A scan in world coordinates.
 
     Attributes:
-        points: (n, 3) float64, in the scan's units (metres unless stated).
+        points: (n, 3) float64, metres (or, unstated, the scan's own units).
         normals: (n, 3) float64 unit vectors, or None.
         colors: (n, 3) uint8 RGB, or None.
         sensors: (n, 3) float64 position of the sensor that saw each point (the segment sensor -> point is free
             space), or None.
         notes: facts found while reading (rows dropped and why), for the report.
         views: (n,) int64 index of the view (scan, frame) that saw each point, for a file of poses; or None.
+        crs: coordinate reference system of the file: well-known text or ``EPSG:code``; None: the file names none.
+        units: of the file's coordinates, before they became metres.
     """
 
     points: np.ndarray
@@ -27,6 +29,8 @@ class PointCloud:
     sensors: np.ndarray | None = None
     notes: tuple[str, ...] = field(default=())
     views: np.ndarray | None = None
+    crs: str | None = None
+    units: str = "m"
 
     def __len__(self) -> int:
         return len(self.points)
@@ -64,3 +68,34 @@ class TriangleMesh:
             None if self.colors is None else self.colors[index],
             {name: values[index] for name, values in self.attributes.items()},
         )
+
+    def moved(self, matrix: np.ndarray) -> "TriangleMesh":
+        """The mesh under a similarity (4, 4): a rotation, a scale and a translation."""
+        if np.array_equal(matrix, np.eye(4)):
+            return self
+        turn = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
+        normals = None if self.normals is None else self.normals @ turn.T
+        return replace(self, vertices=self.vertices @ matrix[:3, :3].T + matrix[:3, 3], normals=normals)
+
+
+BLOCK = 8  # nodes per axis of a block of a sparse grid
+
+
+@dataclass(frozen=True)
+class DistanceGrid:
+    """Signed distances on a lattice; node (i, j, k) lies at ``origin_m + voxel_size_m * (i, j, k)``.
+
+    Attributes:
+        origin_m: (3,) float64 world position of node (0, 0, 0).
+        voxel_size_m: distance of neighbouring nodes.
+        values: float32, positive in free space and negative in solid, in world units: (nx, ny, nz) of all nodes, or
+            (b, 8, 8, 8) of the nodes of some blocks.
+        blocks: (b, 3) int32 first node of each block, for a narrow band; None: ``values`` holds all nodes.
+        band_m: every node closer to the surface than this is in a block; None: all nodes are there.
+    """
+
+    origin_m: np.ndarray
+    voxel_size_m: float
+    values: np.ndarray
+    blocks: np.ndarray | None = None
+    band_m: float | None = None

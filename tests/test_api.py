@@ -229,7 +229,7 @@ def test_a_saved_fit_meshes_on_the_command_line(tiny_fit: FittedField, tmp_path:
     from fastsdf.mesh_command import MeshFinish, mesh_extraction, mesh_run
 
     tiny_fit.save(tmp_path / "run")
-    mesh_run(tmp_path / "run", tmp_path / "m.ply", "cpu", mesh_extraction(0.2, None, None, None), MeshFinish())
+    mesh_run(tmp_path / "run", tmp_path / "m.ply", "cpu", mesh_extraction(0.2), MeshFinish())
     mesh = read_mesh(tmp_path / "m.ply")
     np.testing.assert_allclose(mesh.vertices, tiny_fit.extract_mesh(0.2).vertices, atol=1e-5)
     assert isinstance(mesh, fastsdf.TriangleMesh) and not isinstance(mesh, PointCloud)

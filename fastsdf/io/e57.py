@@ -33,7 +33,8 @@ def read_e57_cloud(path: str | Path) -> PointCloud:
 
     The translation of a scan's pose is the sensor position of its points. When no scan has a pose other than the
     identity (as in merged clouds, whose origin says nothing about the scanner) sensor positions are unknown, with a
-    note. Points marked as invalid are dropped with a note. Spherical coordinates become cartesian ones.
+    note. Points marked as invalid are dropped with a note. Spherical coordinates become cartesian ones. The coordinate
+    reference system is the file's ``coordinateMetadata``.
 
     Raises:
         ScanError: pye57 is not installed, or the file is missing, damaged or without scans.
@@ -45,13 +46,14 @@ def read_e57_cloud(path: str | Path) -> PointCloud:
             headers = [image.get_header(index) for index in range(image.scan_count)]
             poses = [_pose(header) for header in headers]
             located = any(pose is not None and not pose.is_identity for pose in poses)
+            crs = _reference_system(image.root)
             names = [f"scan {index}" for index in range(len(headers))]
             parts = [_read_scan(pye57, image, h, p, located) for h, p in zip(headers, poses, strict=True)]
     except Exception as error:  # libe57's exceptions have no common base besides Exception
         raise ScanError(f"{path}: pye57 cannot read it ({_first_line(error)}): export the file again") from error
     if not parts:
         raise ScanError(f"{path} holds no scans: export it again with points")
-    cloud = join_clouds(parts, names)
+    cloud = replace(join_clouds(parts, names), crs=crs)
     if located:
         return cloud
     note = "no scan in the file has a pose that says where the scanner stood; --sensor x,y,z can give one position"
@@ -117,6 +119,12 @@ def _pose(header: Any) -> _Pose | None:
     if pose.isDefined("translation"):
         translation = np.array([pose["translation"][name].value() for name in "xyz"])
     return _Pose(rotation_matrices(quaternion[None])[0], translation)
+
+
+def _reference_system(root: Any) -> str | None:
+    """The well-known text of the file's coordinates, if it states one."""
+    text = root["coordinateMetadata"].value() if root.isDefined("coordinateMetadata") else ""
+    return text.strip() or None
 
 
 def _first_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastsdf.io.crs import crs_name
 from fastsdf.scan import PointCloud
 
 ATTRIBUTES = ("normals", "colors", "sensors", "views")
@@ -32,8 +33,13 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
         elif present:
             lacking = [name for name, value in zip(names, values, strict=True) if value is None]
             notes.append(f"{attribute} left out: {list_some(lacking)} has none")
+    crs = dict.fromkeys(cloud.crs for cloud in clouds)
+    if len(crs) > 1:
+        systems = [crs_name(name) if name else "none" for name in crs]
+        notes.append(f"coordinate reference system left out: the scans name {list_some(systems)}")
     points = np.concatenate([cloud.points for cloud in clouds])
-    return PointCloud(points, notes=tuple(notes), **joined)
+    same = clouds[0].crs if len(crs) == 1 else None
+    return PointCloud(points, notes=tuple(notes), crs=same, units=clouds[0].units, **joined)
 
 
 def list_some(names: Sequence[str], most: int = 5) -> str:

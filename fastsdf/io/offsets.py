@@ -8,17 +8,17 @@ import numpy as np
 
 from fastsdf.errors import ScanError
 
-MAX_ROUNDING = 1e-5  # world units that float32 storage may lose (10 micrometres for metres)
+MAX_ROUNDING_M = 1e-5  # what float32 storage may lose: 10 micrometres
 
 
-def needs_float64(values: np.ndarray) -> bool:
-    """Whether float32 would lose more than ``MAX_ROUNDING`` on coordinates of this size."""
-    return bool(values.size) and float(np.abs(values).max()) * 2.0**-24 > MAX_ROUNDING
+def needs_float64(values: np.ndarray, metres_per_unit: float = 1.0) -> bool:
+    """Whether float32 would lose more than ``MAX_ROUNDING_M`` on coordinates of this size."""
+    return bool(values.size) and float(np.abs(values).max()) * 2.0**-24 * metres_per_unit > MAX_ROUNDING_M
 
 
-def storage_offset(vertices: np.ndarray) -> np.ndarray:
+def storage_offset(vertices: np.ndarray, metres_per_unit: float = 1.0) -> np.ndarray:
     """Offset (3,) float64 in whole units to take from (n, 3) vertices before float32 storage; zero when not needed."""
-    if not needs_float64(vertices):
+    if not needs_float64(vertices, metres_per_unit):
         return np.zeros(3)
     return np.rint((vertices.min(axis=0) + vertices.max(axis=0)) / 2.0)
 

@@ -21,6 +21,7 @@ from fastsdf.io.poses import with_poses
 from fastsdf.io.sampling import sample_mesh
 from fastsdf.io.tables import read_npy_cloud, read_npz_cloud, read_text_cloud
 from fastsdf.scan import PointCloud
+from fastsdf.units import metres_per
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc")
 
@@ -31,6 +32,7 @@ def read_point_cloud(
     sensor: tuple[float, float, float] | None = None,
     poses: str | Path | None = None,
     stride: int | None = None,
+    units: str = "m",
     samples: int = 300_000,
     seed: int = 0,
 ) -> PointCloud:
@@ -43,9 +45,10 @@ def read_point_cloud(
 
     Args:
         path: the scan file or folder.
-        sensor: one sensor position (x, y, z) in world units for all points; overrides per-point positions.
+        sensor: one sensor position (x, y, z) in the file's units for all points; overrides per-point positions.
         poses: file of poses, for points with a view index: the translation of the pose is the sensor position.
         stride: pixels from one sample of a depth image to the next; None: chosen from the number of images.
+        units: of the file's coordinates (and of ``sensor`` and ``poses``): m, cm, mm, ft or in; they become metres.
         samples: number of points drawn from a mesh.
         seed: seed of that drawing.
 
@@ -54,11 +57,15 @@ def read_point_cloud(
 
     Raises:
         ScanError: the file cannot be read, or holds too few usable points.
-        InputError: an argument is out of range, or both ``sensor`` and ``poses`` are given.
+        InputError: an argument is out of range or unknown, ``sensor`` and ``poses`` are both given, or a folder is read
+            and units are given.
     """
+    metres = metres_per(units)
     if sensor is not None and poses is not None:
         raise InputError(f"a sensor position {tuple(sensor)} and poses ({poses}) exclude each other: give one of them")
     path = Path(path)
+    if units != "m" and path.is_dir():
+        raise InputError(f"{path}: folders of depth images state their own units; leave '{units}' out (--units)")
     cloud = read_depth_folder(path, stride) if path.is_dir() else _read_file(require_file(path), samples, seed)
     if sensor is not None:
         cloud = with_sensor(cloud, sensor)
@@ -67,7 +74,7 @@ def read_point_cloud(
     if cloud.views is not None and cloud.sensors is None:
         note = "the points name the view that saw them; --poses FILE would give their sensor positions"
         cloud = replace(cloud, notes=(*cloud.notes, note))
-    return clean_cloud(cloud, path)
+    return clean_cloud(cloud if units == "m" else _scaled(cloud, units, metres), path)
 
 
 def read_point_clouds(paths: Sequence[str | Path], **options: Any) -> PointCloud:
@@ -89,6 +96,13 @@ def read_point_clouds(paths: Sequence[str | Path], **options: Any) -> PointCloud
     counts = [f"{name} ({len(cloud):,} points)" for name, cloud in zip(names, clouds, strict=True)]
     merged = join_clouds(clouds, names)
     return replace(merged, notes=(f"merged {len(clouds)} scans: {list_some(counts)}", *merged.notes))
+
+
+def _scaled(cloud: PointCloud, units: str, metres: float) -> PointCloud:
+    """A cloud in some units, in metres."""
+    sensors = None if cloud.sensors is None else cloud.sensors * metres
+    note = f"coordinates taken as {units} and turned to metres"
+    return replace(cloud, points=cloud.points * metres, sensors=sensors, units=units, notes=(*cloud.notes, note))
 
 
 def _read_file(path: Path, samples: int, seed: int) -> PointCloud:

@@ -3,7 +3,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,57 +14,77 @@ from fastsdf.errors import InputError
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.attributes import COLOR_NAMES, NORMAL_NAMES, POINT_NAMES, SENSOR_NAMES
 from fastsdf.io.offsets import needs_float64, sidecar_path, storage_offset
+from fastsdf.io.usd import USD_SUFFIXES, load_pxr, write_usd
 from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.units import metres_per
 
 if TYPE_CHECKING:
     import trimesh
 
-WRITE_SUFFIXES = (".ply", ".obj", ".glb", ".stl")
-TURNED_SUFFIXES = (".obj", ".glb")
+WRITE_SUFFIXES = (".ply", ".obj", ".glb", ".stl", *USD_SUFFIXES)
+TURNED_SUFFIXES = (".obj", ".glb", *USD_SUFFIXES)
 
 
-def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z") -> None:
-    """Write a mesh as PLY (binary little endian), OBJ, GLB or STL, by suffix.
+def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z", units: str = "m") -> None:
+    """Write a mesh as PLY (binary little endian), OBJ, GLB, STL or USD (.usda, .usdc), by suffix.
 
     Coordinates too large for float32 (it would lose more than 10 micrometres) become double in PLY, a node translation
-    in GLB, and an offset in ``<name>.stl.offset.json`` in STL. OBJ text has 6 decimals. Axes are the scan's own
+    in GLB and USD, and an offset in ``<name>.stl.offset.json`` in STL. OBJ text has 6 decimals. Axes are the scan's own
     unless ``up`` turns them.
 
     Args:
-        mesh: at least one face; normals and colours are written when present (STL holds neither), attributes in PLY.
+        mesh: in metres, at least one face; normals and colours are written when present (STL holds neither), attributes
+            in PLY and USD.
         path: the file; its folder is made when missing, an older file is replaced at once or not at all.
         up: ``y`` turns a mesh whose z points up so that y does (x, y, z -> x, z, -y), as viewers of OBJ and GLB expect.
+        units: of the file's coordinates: m, cm, mm, ft or in; USD files say so, GLB files are always in metres.
 
     Raises:
-        InputError: the suffix or ``up`` is unknown or they do not go together, the mesh is empty or its attributes do
-            not fit it, or the file cannot be written.
+        InputError: the suffix, ``up`` or ``units`` is unknown or they do not go together, the mesh is empty or its
+            attributes do not fit it, a package is missing, or the file cannot be written.
     """
     path = Path(path)
-    check_mesh_path(path, up)
+    check_mesh_path(path, up, units)
     if len(mesh.faces) == 0:
         raise InputError(f"{path}: the mesh has no faces, nothing to write")
-    mesh = _turned(mesh) if up == "y" else mesh
+    mesh, metres = mesh.moved(file_matrix(up, units)), metres_per(units)
     suffix = path.suffix.lower()
     if suffix == ".stl":
-        _write_stl(mesh, path)
+        _write_stl(mesh, path, metres)
         return
     with atomic_path(path) as temporary:
         if suffix == ".ply":
-            vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes)
+            vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes, metres)
             _write_ply(temporary, vertices, mesh.faces)
+        elif suffix in USD_SUFFIXES:
+            write_usd(mesh, storage_offset(mesh.vertices, metres), temporary, metres, up)
         else:
             temporary.write_bytes(_obj_bytes(mesh) if suffix == ".obj" else _glb_bytes(mesh))
 
 
-def check_mesh_path(path: Path, up: str) -> None:
-    """Raises InputError if `write_mesh` does not know the suffix or the up axis, or how they go together."""
+def check_mesh_path(path: Path, up: str = "z", units: str = "m") -> None:
+    """Raises InputError if `write_mesh` does not know the suffix, axis or units, or cannot put them together here."""
     suffix = path.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
     if up not in ("y", "z"):
         raise InputError(f"the up axis is '{up}'; give y or z")
     if up == "y" and suffix not in TURNED_SUFFIXES:
-        raise InputError(f"{path}: {suffix} files keep the axes of the scan; write .obj or .glb to have y up")
+        raise InputError(f"{path}: {suffix} files keep the axes of the scan; write .obj, .glb or .usda to have y up")
+    metres_per(units)
+    if units != "m" and suffix == ".glb":
+        raise InputError(f"{path}: GLB files are in metres by their standard, not in {units}; write .usda or .ply")
+    if suffix in USD_SUFFIXES:
+        load_pxr("Usd")
+
+
+def file_matrix(up: str, units: str) -> np.ndarray:
+    """(4, 4) what takes a mesh in metres with z up to the coordinates of a file with this axis up and these units."""
+    matrix = np.eye(4)
+    if up == "y":
+        matrix[1:3, 1:3] = [[0.0, 1.0], [-1.0, 0.0]]
+    matrix[:3, :3] /= metres_per(units)
+    return matrix
 
 
 def write_point_cloud(cloud: PointCloud, path: str | Path, attributes: Mapping[str, np.ndarray] | None = None) -> None:
@@ -89,22 +108,16 @@ def write_point_cloud(cloud: PointCloud, path: str | Path, attributes: Mapping[s
         _write_ply(temporary, rows, None)
 
 
-def _turned(mesh: TriangleMesh) -> TriangleMesh:
-    """The mesh with y up instead of z: (x, y, z) -> (x, z, -y)."""
-    turn = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    normals = None if mesh.normals is None else mesh.normals @ turn
-    return replace(mesh, vertices=mesh.vertices @ turn, normals=normals)
-
-
 def _vertex_rows(
     points: np.ndarray,
     normals: np.ndarray | None,
     colors: np.ndarray | None,
     sensors: np.ndarray | None,
     attributes: Mapping[str, np.ndarray] | None = None,
+    metres: float = 1.0,
 ) -> np.ndarray:
     groups = (
-        (POINT_NAMES, points, "<f8" if needs_float64(points) else "<f4"),
+        (POINT_NAMES, points, "<f8" if needs_float64(points, metres) else "<f4"),
         (NORMAL_NAMES[0], normals, "<f4"),
         (COLOR_NAMES[0], colors, "u1"),
         (SENSOR_NAMES, sensors, "<f8" if sensors is not None and needs_float64(sensors) else "<f4"),
@@ -152,8 +165,8 @@ def _write_ply(path: Path, vertices: np.ndarray, faces: np.ndarray | None) -> No
         packed.tofile(stream)
 
 
-def _write_stl(mesh: TriangleMesh, path: Path) -> None:
-    offset = storage_offset(mesh.vertices)
+def _write_stl(mesh: TriangleMesh, path: Path, metres: float) -> None:
+    offset = storage_offset(mesh.vertices, metres)
     data = _as_bytes(_to_trimesh(mesh, offset).export(file_type="stl"))
     sidecar = sidecar_path(path)
     with atomic_path(path) as temporary:

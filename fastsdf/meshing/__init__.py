@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: MIT
 """Surface extraction from a signed distance field, and mesh cleaning."""
 
+from fastsdf.meshing.alignment import floor_alignment
 from fastsdf.meshing.attributes import check_color_source, color_by
+from fastsdf.meshing.bilateral import check_smoothing, smooth
 from fastsdf.meshing.clean import drop_small_components, keep_faces, remove_unreferenced, vertex_normals
 from fastsdf.meshing.decimate import check_decimation, decimate
+from fastsdf.meshing.edges import is_closed
+from fastsdf.meshing.holes import in_small_holes
 from fastsdf.meshing.sparse import extract_surface
 from fastsdf.meshing.surface import Surface
 from fastsdf.meshing.trim import judge_vertices
+from fastsdf.meshing.watertight import BoxClip, extract_watertight, scanned_pieces
 
 __all__ = [
+    "BoxClip",
     "Surface",
     "check_color_source",
     "check_decimation",
+    "check_smoothing",
     "color_by",
     "decimate",
     "drop_small_components",
     "extract_surface",
+    "extract_watertight",
+    "floor_alignment",
+    "in_small_holes",
+    "is_closed",
     "judge_vertices",
     "keep_faces",
     "remove_unreferenced",
+    "scanned_pieces",
+    "smooth",
     "vertex_normals",
 ]

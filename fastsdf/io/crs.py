@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Coordinate reference systems: well-known text as a file states it, or an EPSG code, turned to text by pyproj.
+
+The only place that imports pyproj, which is optional.
+"""
+
+import re
+from pathlib import Path
+
+from fastsdf.errors import InputError
+from fastsdf.io.atomic import atomic_path
+
+
+def crs_name(crs: str) -> str:
+    """What to call a reference system: the first name in its text, or its code."""
+    quoted = re.search(r'"([^"]+)"', crs)
+    return quoted.group(1) if quoted else crs
+
+
+def as_wkt(crs: str) -> str:
+    """The well-known text of a reference system.
+
+    Args:
+        crs: well-known text, which comes back as it is, or a code such as ``EPSG:25832`` or ``EPSG:25832+7837``.
+
+    Raises:
+        InputError: a code is given and pyproj is missing or does not know it.
+    """
+    if not crs.startswith("EPSG:"):
+        return crs
+    try:
+        from pyproj import CRS
+        from pyproj.exceptions import CRSError
+    except ImportError as error:
+        raise InputError(f"the text of {crs} needs pyproj ({error}): pip install pyproj") from error
+    try:
+        return CRS.from_user_input(crs).to_wkt("WKT1_GDAL")
+    except CRSError as error:
+        raise InputError(f"pyproj does not know {crs} ({error}): update pyproj") from error
+
+
+def prj_path(path: Path) -> Path:
+    """Where the reference system of a mesh file is kept: ``room.ply`` -> ``room.prj``."""
+    return path.with_suffix(".prj")
+
+
+def georeference(path: Path, crs: str | None, as_scanned: bool) -> str | None:
+    """Write the reference system of a mesh file beside it, if its coordinates are those of the scan.
+
+    Args:
+        path: the mesh file.
+        crs: the scan's reference system, if known.
+        as_scanned: whether the file's coordinates are the scan's: same units and axes, not moved.
+
+    Returns:
+        A note for the user, or None.
+
+    Raises:
+        InputError: the .prj file cannot be written.
+    """
+    target = prj_path(path)
+    reason = "" if crs else "the scan names no reference system"
+    if crs and not as_scanned:
+        reason = f"the mesh is not in the scan's coordinates, which are in {crs_name(crs)}"
+    elif crs:
+        try:
+            text = as_wkt(crs)
+        except InputError as error:
+            reason = str(error)
+        else:
+            with atomic_path(target) as temporary:
+                temporary.write_text(text + "\n", encoding="utf-8")
+            return f"the coordinates are in {crs_name(text)}, see {target}"
+    if target.exists():
+        return f"{target} is from before and may not belong to this mesh: {reason}"
+    return f"no .prj file written: {reason}" if crs else None

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Writing grids of signed distances: NumPy's NPZ, and OpenVDB."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fastsdf.errors import InputError
+from fastsdf.io.atomic import atomic_path
+from fastsdf.io.vdb import load_openvdb, write_vdb
+from fastsdf.scan import DistanceGrid
+
+GRID_SUFFIXES = (".npz", ".vdb")
+SIGN = "positive in free space, negative in solid"
+
+
+def write_grid(grid: DistanceGrid, path: str | Path) -> None:
+    """Write a grid as NPZ (every field, see docs/formats.md) or OpenVDB (a level set of float32), by suffix.
+
+    Raises:
+        InputError: the suffix is unknown, a VDB is asked for without a band or without OpenVDB's Python module, or the
+            file cannot be written.
+    """
+    path = Path(path)
+    check_grid_path(path)
+    if path.suffix.lower() == ".vdb" and grid.blocks is None:
+        raise InputError(f"{path}: a VDB file holds a band around the surface; sample the grid with band_m")
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".vdb":
+            write_vdb(grid, temporary)
+        else:
+            _write_npz(grid, temporary)
+
+
+def check_grid_path(path: Path) -> None:
+    """Raises InputError if `write_grid` does not know the suffix, or lacks the package for it."""
+    suffix = path.suffix.lower()
+    if suffix not in GRID_SUFFIXES:
+        raise InputError(f"{path}: unknown grid suffix '{path.suffix}', known are {', '.join(GRID_SUFFIXES)}")
+    if suffix == ".vdb":
+        load_openvdb()
+
+
+def _write_npz(grid: DistanceGrid, path: Path) -> None:
+    content = {
+        "origin_m": np.asarray(grid.origin_m, np.float64),
+        "voxel_size_m": np.float64(grid.voxel_size_m),
+        "values": grid.values,
+        "sign": np.str_(SIGN),
+    }
+    if grid.blocks is not None:
+        content |= {"blocks": grid.blocks, "band_m": np.float64(grid.band_m or 0.0)}
+    with open(path, "wb") as stream:
+        np.savez(stream, **content)

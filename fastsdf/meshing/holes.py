@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Holes of the measured surface: which patches of the field's own zero set close them, judged by their size."""
+
+from itertools import product
+from math import gcd
+
+import torch
+from torch import Tensor
+
+from fastsdf.meshing.clean import components
+from fastsdf.meshing.edges import edge_keys, open_edges
+from fastsdf.meshing.surface import Surface
+
+# One of each pair of opposite directions; the width of a patch along the best one is its diameter to within 5%.
+DIRECTIONS = torch.tensor(
+    [d for d in product(range(-2, 3), repeat=3) if gcd(*d) == 1 and d > (0, 0, 0)], dtype=torch.float64
+)
+
+
+def in_small_holes(surface: Surface, kept: Tensor, size: float) -> Tensor:
+    """Faces that close a hole of the kept surface.
+
+    Faces that are not kept form patches, joined where they share a vertex that no kept face has. A patch closes a hole
+    if kept faces surround it (it touches some, and none of its edges is open) and its diameter is at most ``size``.
+
+    Args:
+        surface: all of the zero set within ``size`` of the kept faces.
+        kept: (f,) bool, faces that stay anyway.
+        size: largest diameter of a hole, world units.
+
+    Returns:
+        (f,) bool; none of them is kept already.
+    """
+    number_of_vertices = len(surface.vertices)
+    firm = torch.zeros(number_of_vertices, dtype=torch.bool, device=kept.device)
+    firm[surface.faces[kept].flatten()] = True
+    loose = (~kept).nonzero()[:, 0]
+    if len(loose) == 0:
+        return torch.zeros_like(kept)
+    faces = surface.faces[loose]
+    number, patch = components(_without_rim(faces, firm), number_of_vertices)
+    bad = _diameters(surface.vertices, faces, patch, number) > size
+    touches = torch.zeros_like(bad)
+    touches[patch[firm[faces].any(dim=1)]] = True
+    bad[patch[_has_open_edge(surface.faces, faces, number_of_vertices)]] = True
+    closing = torch.zeros_like(kept)
+    closing[loose] = (touches & ~bad)[patch]
+    return closing
+
+
+def _without_rim(faces: Tensor, firm: Tensor) -> Tensor:
+    """Faces (f, 3) with each firm corner replaced by one of the face's own that is not; every face has such a one."""
+    own = faces.gather(1, (~firm[faces]).byte().argmax(dim=1, keepdim=True))
+    return torch.where(firm[faces], own, faces)
+
+
+def _has_open_edge(all_faces: Tensor, faces: Tensor, num_vertices: int) -> Tensor:
+    """(f,) bool: which of the faces have an edge that no other face of the mesh has."""
+    near = torch.zeros(num_vertices, dtype=torch.bool, device=faces.device)
+    near[faces.flatten()] = True
+    edges = open_edges(all_faces[near[all_faces].any(dim=1)], num_vertices)
+    return torch.isin(edge_keys(faces, num_vertices), edges).any(dim=1)
+
+
+def _diameters(vertices: Tensor, faces: Tensor, patch: Tensor, number: int) -> Tensor:
+    """(number,) diameter of each patch: the largest of its widths along fixed directions."""
+    corners, of = faces.flatten(), patch.repeat_interleave(3)
+    places = vertices[corners] - vertices.mean(dim=0)
+    largest = vertices.new_zeros(number)
+    for direction in DIRECTIONS.to(vertices.device):
+        along = places @ (direction / direction.norm())
+        high = vertices.new_full((number,), -torch.inf).scatter_reduce_(0, of, along, "amax")
+        low = vertices.new_full((number,), torch.inf).scatter_reduce_(0, of, along, "amin")
+        largest = torch.maximum(largest, high - low)
+    return largest

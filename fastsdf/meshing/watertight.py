@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The zero set within a box as a closed surface: the field is clipped by the box, and all of the box is searched."""
+
+import logging
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fastsdf.errors import MeshingError
+from fastsdf.meshing.clean import components, keep_faces
+from fastsdf.meshing.edges import is_closed
+from fastsdf.meshing.lattice import Field
+from fastsdf.meshing.sparse import extract_surface
+from fastsdf.meshing.surface import Surface
+
+logger = logging.getLogger(__name__)
+
+SLOPES = (2.0, 4.0, 8.0, 16.0)  # bounds on the field's slope that are tried until the surface is closed
+COARSE_VOXELS = 8
+FIRST_CUBES = 32
+CHUNK = 1 << 18
+
+
+class BoxClip(NamedTuple):
+    """Ends air or solid at the faces of a box.
+
+    Attributes:
+        lower, upper: (3,) float64 corners, world.
+        solid_outside: True: everything outside is solid (rooms); False: everything outside is air (objects).
+    """
+
+    lower: Tensor
+    upper: Tensor
+    solid_outside: bool
+
+    def values(self, sdf: Field) -> Field:
+        """The field with the box's faces added: (n, 3) world points -> (n,), slope at most that of the field or 1."""
+
+        def clipped(points: Tensor) -> Tensor:
+            box = self._box(points)
+            return torch.minimum(sdf(points), box) if self.solid_outside else torch.maximum(sdf(points), -box)
+
+        return clipped
+
+    def gradient(self, sdf: Field, gradient: Field) -> Field:
+        """Gradients of `values`: those of the field, or the normals of the box's faces where these cut it off."""
+
+        def clipped(points: Tensor) -> Tensor:
+            sign = 1.0 if self.solid_outside else -1.0
+            on_box = sign * self._box(points) < sign * sdf(points)
+            return torch.where(on_box[:, None], sign * self._inward(points), gradient(points))
+
+        return clipped
+
+    def _box(self, points: Tensor) -> Tensor:
+        """(n,) distance to the nearest of the planes of the box, positive inside."""
+        return torch.minimum(points - self.lower, self.upper - points).amin(dim=1)
+
+    def _inward(self, points: Tensor) -> Tensor:
+        """(n, 3) unit normals, into the box, of its plane nearest to each point."""
+        to_planes = torch.cat((points - self.lower, self.upper - points), dim=1)
+        planes = torch.cat((torch.eye(3), -torch.eye(3))).to(points)
+        return planes[to_planes.argmin(dim=1)]
+
+
+def extract_watertight(sdf: Field, gradient: Field, clip: BoxClip, voxel_size: float) -> Surface:
+    """The closed zero set of the clipped field, all of it.
+
+    Args:
+        sdf: world points (n, 3) float64 -> (n,) signed distances in world units.
+        gradient: world points (n, 3) -> (n, 3), for vertex normals.
+        clip: the box.
+        voxel_size: lattice spacing in world units, > 0.
+
+    Raises:
+        InputError: the lattice would be too large for this voxel size.
+        MeshingError: no surface in the box, or the field is so steep that the surface does not close.
+    """
+    clipped, normals = clip.values(sdf), clip.gradient(sdf, gradient)
+    edge = COARSE_VOXELS * voxel_size
+    for slope in SLOPES:
+        seeds = cubes_near_surface(clipped, clip.lower - voxel_size, clip.upper + voxel_size, edge, slope)
+        surface = extract_surface(
+            clipped,
+            seeds,
+            voxel_size=voxel_size,
+            support_distance=edge * math.sqrt(0.75),
+            gradient=normals,
+            lipschitz=slope,
+            coarse_factor=COARSE_VOXELS,
+        )
+        if is_closed(surface.faces):
+            return surface
+        logger.info("the surface is not closed for a slope of %g", slope)
+    raise MeshingError(
+        f"the surface does not close: the field is steeper than {SLOPES[-1]:g} somewhere; train longer (--steps), or "
+        "extract with a larger voxel size"
+    )
+
+
+def cubes_near_surface(
+    sdf: Callable[[Tensor], Tensor], lower: Tensor, upper: Tensor, edge: float, slope: float, band: float = 0.0
+) -> Tensor:
+    """Centres (m, 3) of the cubes of a box that may hold surface, found from large cubes to small ones.
+
+    Args:
+        sdf: world points (n, 3) float64 -> (n,) values.
+        lower, upper: (3,) float64 corners of the box; the first cube begins at ``lower``, the last may end past it.
+        edge: of the cubes, world units.
+        slope: bound on the field's slope.
+        band: values up to this size count as surface.
+
+    Raises:
+        MeshingError: no cube is near the surface.
+    """
+    halvings = max(math.ceil(math.log2(max(float((upper - lower).max()) / (edge * FIRST_CUBES), 1.0))), 0)
+    size = edge * 2**halvings
+    counts = torch.ceil((upper - lower) / size).clamp(min=1).long().tolist()
+    index = torch.cartesian_prod(*(torch.arange(n, device=lower.device) for n in counts))
+    octants = torch.cartesian_prod(*[torch.arange(2, device=lower.device)] * 3)
+    for level in range(halvings + 1):
+        if level:
+            index, size = (2 * index[:, None] + octants).view(-1, 3), size / 2
+            index = index[(lower + index * size < upper).all(dim=1)]
+        limit = slope * size * math.sqrt(0.75) + band
+        parts = index.split(CHUNK)
+        index = torch.cat([part[sdf(lower + (part + 0.5) * size).abs() <= limit] for part in parts])
+    if len(index) == 0:
+        raise MeshingError("the field has no surface in its box: check --scene (object or room), or train longer")
+    return lower + (index + 0.5) * size
+
+
+def scanned_pieces(surface: Surface, measured: Tensor) -> Surface:
+    """The connected pieces with a measured vertex; measured: (v,) bool. A closed mesh stays closed.
+
+    Raises:
+        MeshingError: there is none.
+    """
+    number, piece = components(surface.faces, len(surface.vertices))
+    scanned = torch.zeros(number, dtype=torch.bool, device=piece.device)
+    scanned[piece[measured[surface.faces].any(dim=1)]] = True
+    if not scanned.any():
+        raise MeshingError("no part of the surface is supported by the scan; train longer (--steps)")
+    return keep_faces(surface, scanned[piece])
