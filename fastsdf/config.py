@@ -143,7 +143,7 @@ class RateConfig(_Section):
     grid: float = Field(default=5e-3, gt=0, description="rate of the hash grid")
     network: float = Field(default=1e-3, gt=0, description="rate of the network")
     level_decay: float = Field(default=10.0, ge=0, description="weight decay of the finest level's entries")
-    level_decay_ratio: float = Field(default=0.8, ge=0, le=1, description="... from each level to the next coarser one")
+    level_decay_power: float = Field(default=2.0, ge=0, le=8, description="... which falls with cell size^-power")
     decay_start: float = Field(default=0.5, ge=0, le=1, description="progress at which the rates begin to fall")
     final: float = Field(default=0.02, gt=0, le=1, description="factor reached at the end (half cosine)")
 

@@ -73,9 +73,10 @@ def _level_decay(field_: HashGridSDF, rate: RateConfig) -> Tensor | None:
     """Weight decay (n,) of the table's rows: coarse levels say what they can, fine ones only what the points demand."""
     if rate.level_decay == 0:
         return None
-    sizes = torch.tensor(field_.spec.grid.sizes, device=field_.table.device)
-    below_finest = torch.arange(len(sizes) - 1, -1, -1, device=sizes.device, dtype=field_.table.dtype)
-    return (rate.level_decay * rate.level_decay_ratio**below_finest).repeat_interleave(sizes)
+    grid, table = field_.spec.grid, field_.table
+    scales = torch.tensor(grid.scales, dtype=table.dtype, device=table.device)
+    decay = rate.level_decay * (scales / scales[-1]) ** rate.level_decay_power
+    return decay.repeat_interleave(torch.tensor(grid.sizes, device=table.device))
 
 
 def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSettings:

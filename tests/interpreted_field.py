@@ -20,7 +20,8 @@ def main(out: str) -> None:
     """Saves fields, losses and steps by the name of the case, and Adam by size."""
     fields = {name: outputs_and_gradients(field_for(case, TritonBackend()), case) for name, case in CASES.items()}
     losses = {name: losses_and_gradients(case, TritonBackend().losses) for name, case in LOSS_CASES.items()}
-    adam = {size: adam_steps(size, TritonBackend().adam_update) for size in SIZES}
+    update = TritonBackend().adam_update
+    adam = {(size, decays): adam_steps(size, update, decays=decays) for size in SIZES for decays in (False, True)}
     steps = {name: terms_and_gradients(step_field(TritonBackend()), case, True) for name, case in STEP_CASES.items()}
     torch.save({"fields": fields, "losses": losses, "adam": adam, "steps": steps}, out)
 

@@ -71,9 +71,10 @@ def test_a_fused_step_has_the_terms_and_gradients_of_the_trainer(interpreted, na
         assert error(interpreted["steps"][name][key], value) < DIFFERENCE, key
 
 
+@pytest.mark.parametrize("decays", [False, True])
 @pytest.mark.parametrize("size", SIZES)
-def test_adam_agrees_with_the_reference(interpreted, size: int) -> None:
-    expected = adam_steps(size, adam_update, torch.float64)
-    for found, value in zip(interpreted["adam"][size], expected, strict=True):
+def test_adam_agrees_with_the_reference(interpreted, size: int, decays: bool) -> None:
+    expected = adam_steps(size, adam_update, torch.float64, decays=decays)
+    for found, value in zip(interpreted["adam"][size, decays], expected, strict=True):
         torch.testing.assert_close(found.double(), value, rtol=2e-5, atol=1e-6)
-    assert torch.equal(interpreted["adam"][size][0][::3], start_of(size)[::3])
+    assert torch.equal(interpreted["adam"][size, decays][0][::3], start_of(size)[::3])

@@ -72,10 +72,11 @@ def test_a_large_field_agrees_with_the_reference(step: float) -> None:
         assert error(found, expected[key]) < (1e-5 if key in ("sdf", "others") else 1.5e-3), key
 
 
+@pytest.mark.parametrize("decays", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 1023, 1_000_003])
-def test_adam_agrees_with_the_reference(size: int) -> None:
-    found = adam_steps(size, load_backend("triton").adam_update, device="cuda")
-    for a, b in zip(found, adam_steps(size, adam_update, torch.float64), strict=True):
+def test_adam_agrees_with_the_reference(size: int, decays: bool) -> None:
+    found = adam_steps(size, load_backend("triton").adam_update, device="cuda", decays=decays)
+    for a, b in zip(found, adam_steps(size, adam_update, torch.float64, decays=decays), strict=True):
         torch.testing.assert_close(a.double().cpu(), b, rtol=2e-5, atol=1e-6)
 
 
