@@ -64,7 +64,7 @@ def adam_update(
     mean = torch.lerp(moments.mean, grad, 1 - MEAN_DECAY)
     square = torch.lerp(moments.square, grad.square(), 1 - SQUARE_DECAY)
     size = (square / (1 - SQUARE_DECAY**count)).sqrt_().add_(FLOOR)
-    kept = param if decay is None else param * (1 - rate * factor * decay[:, None])
+    kept = param if decay is None else param * (1 - rate * factor * decay.view(-1, *(1,) * (param.dim() - 1)))
     moved = kept - mean / size * (rate * factor / (1 - MEAN_DECAY**count))
     for old, new in ((moments.mean, mean), (moments.square, square), (param, moved)):
         old.copy_(torch.where(touched, new, old))

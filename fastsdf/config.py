@@ -78,7 +78,7 @@ class ViscosityConfig(_Section):
     schedule: Literal["tied", "piecewise", "exponential", "shapenet", "srb", "scut", "scene"] = Field(
         default="tied", description="eps over training: tied to h, data below, or a schedule of the paper's code"
     )
-    cells: float = Field(default=2.0, ge=0, description="tied: eps = cells * h")
+    cells: float = Field(default=1.0, ge=0, description="tied: eps = cells * h")
     fade: float = Field(
         default=0.3, gt=0, le=1, description="tied: share of training over which eps fades to 0 before end"
     )
@@ -142,7 +142,9 @@ class RateConfig(_Section):
 
     grid: float = Field(default=5e-3, gt=0, description="rate of the hash grid")
     network: float = Field(default=1e-3, gt=0, description="rate of the network")
-    level_decay: float = Field(default=10.0, ge=0, description="weight decay of the finest level's entries")
+    level_decay: float | None = Field(
+        default=None, ge=0, description="weight decay of the finest level's entries; by sign evidence"
+    )
     level_decay_power: float = Field(default=2.0, ge=0, le=8, description="... which falls with cell size^-power")
     decay_start: float = Field(default=0.5, ge=0, le=1, description="progress at which the rates begin to fall")
     final: float = Field(default=0.02, gt=0, le=1, description="factor reached at the end (half cosine)")

@@ -9,6 +9,17 @@ SWEEPS = 5
 PAIRS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 
 
+def scatter_matrices(one: Tensor, other: Tensor) -> Tensor:
+    """Sums (m, 3, 3) over k of the outer products of vectors (m, k, 3); only the upper triangles hold."""
+    if one.device.type == "cpu":
+        return one.mT @ other
+    sums = one.new_zeros(len(one), 3, 3)
+    for i in range(3):
+        for j in range(i, 3):
+            sums[:, i, j] = (one[..., i] * other[..., j]).sum(1)
+    return sums
+
+
 def smallest_eigenpair(matrices: Tensor) -> tuple[Tensor, Tensor]:
     """Smallest eigenvalue (n,) and a unit eigenvector (n, 3) of it, of arbitrary sign.
 

@@ -9,7 +9,7 @@ curvature that stands out of the noise, and only along that plane's normal.
 import torch
 from torch import Tensor
 
-from fastsdf.eigen import smallest_eigenpair
+from fastsdf.eigen import scatter_matrices, smallest_eigenpair
 from fastsdf.nearest import point_index
 from fastsdf.vectors import dot
 
@@ -70,7 +70,7 @@ def _plane(apart: Tensor, weight: Tensor, facing: Tensor) -> tuple[Tensor, Tenso
     center = (weight[..., None] * apart).sum(1) / total[:, None].clamp_min(1)
     around = apart - center[:, None]
     spread = weight[..., None] * around
-    squares, normal = smallest_eigenpair(spread.mT @ around)
+    squares, normal = smallest_eigenpair(scatter_matrices(spread, around))
     normal = normal * torch.where(dot(normal, facing) < 0, -1.0, 1.0)[:, None]
     deviation = (squares.clamp_min(0.0) / (total - 3).clamp_min(1)).sqrt()
     return normal, dot(around, normal[:, None]), dot(center, normal), deviation

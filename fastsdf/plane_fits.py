@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastsdf.eigen import smallest_eigenpair
+from fastsdf.eigen import scatter_matrices, smallest_eigenpair
 from fastsdf.quantiles import median
 from fastsdf.vectors import dot
 
@@ -79,4 +79,4 @@ def _fit(points: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     around = points[nearest] - points[nearest[:, :1]]
     center = around.mean(1)
     around -= center[:, None]
-    return *smallest_eigenpair(around.mT @ around), center
+    return *smallest_eigenpair(scatter_matrices(around, around)), center

@@ -2,7 +2,9 @@
 """Chooses what a configuration leaves open, from the scan and the device; the only place that does."""
 
 import math
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from fastsdf.config import FitConfig
 
@@ -18,6 +20,9 @@ GRID_WIDTH = 2.5
 MAX_LEVELS = 24
 UNLOCK_END_ORIENTED = 0.0
 UNLOCK_END_UNORIENTED = 0.5
+LEVEL_DECAY_ORIENTED = 20.0
+
+Section = TypeVar("Section", bound=BaseModel)
 
 
 def resolve_settings(
@@ -27,7 +32,8 @@ def resolve_settings(
 
     The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
     that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
-    device type. Mesh cells are those of the finest level, but no smaller than for about ten million faces.
+    device type. Fine levels decay only where the side of the air is known; elsewhere the start shape must last. Mesh
+    cells are those of the finest level, but no smaller than for about ten million faces.
 
     Args:
         config: as asked for.
@@ -56,18 +62,17 @@ def resolve_settings(
         },
     }
     filled = _fill(config, chosen)
-    levels = filled.training.levels
-    if levels.unlock_end is not None:
-        return filled
-    levels = levels.model_copy(update={"unlock_end": UNLOCK_END_ORIENTED if oriented else UNLOCK_END_UNORIENTED})
-    return filled.model_copy(update={"training": filled.training.model_copy(update={"levels": levels})})
+    training = filled.training
+    levels = _fill_section(training.levels, {"unlock_end": UNLOCK_END_ORIENTED if oriented else UNLOCK_END_UNORIENTED})
+    rate = _fill_section(training.rate, {"level_decay": LEVEL_DECAY_ORIENTED if oriented else 0.0})
+    training = training.model_copy(update={"levels": levels, "rate": rate})
+    return filled.model_copy(update={"training": training})
 
 
 def _fill(config: FitConfig, chosen: dict[str, dict[str, Any]]) -> FitConfig:
     """Sets the chosen values where the configuration holds None."""
-    sections = {}
-    for name, values in chosen.items():
-        section = getattr(config, name)
-        open_values = {k: v for k, v in values.items() if getattr(section, k) is None}
-        sections[name] = section.model_copy(update=open_values)
-    return config.model_copy(update=sections)
+    return config.model_copy(update={n: _fill_section(getattr(config, n), values) for n, values in chosen.items()})
+
+
+def _fill_section(section: Section, chosen: dict[str, Any]) -> Section:
+    return section.model_copy(update={k: v for k, v in chosen.items() if getattr(section, k) is None})

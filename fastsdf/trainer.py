@@ -71,7 +71,7 @@ def make_state(field_: HashGridSDF, sampler: Sampler, config: FitConfig) -> Trai
 
 def _level_decay(field_: HashGridSDF, rate: RateConfig) -> Tensor | None:
     """Weight decay (n,) of the table's rows: coarse levels say what they can, fine ones only what the points demand."""
-    if rate.level_decay == 0:
+    if not rate.level_decay:
         return None
     grid, table = field_.spec.grid, field_.table
     scales = torch.tensor(grid.scales, dtype=table.dtype, device=table.device)

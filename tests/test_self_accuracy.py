@@ -8,7 +8,12 @@ import pytest
 import torch
 
 import fastsdf
-from fastsdf.self_accuracy import root_mean_square_of_means, self_accuracy, surface_distance
+from fastsdf.self_accuracy import (
+    root_mean_square_of_means,
+    self_accuracy,
+    squared_error_by_noise,
+    surface_distance,
+)
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.001, 0.004])
@@ -19,10 +24,27 @@ def test_the_scatter_of_single_points_is_taken_out(bias: float) -> None:
     assert root_mean_square_of_means(values, counted) == pytest.approx(bias, abs=2.5e-4)
 
 
+@pytest.mark.parametrize("group", [4, 10, 30])
+def test_the_error_by_noise_is_that_of_a_mean(group: int) -> None:
+    """The fit: one mean for each group of points. Its error is the noise over the root of the group's size."""
+    rng = np.random.default_rng(2)
+    data = rng.normal(0, 0.003, (400_000 // group, group + 1))
+    fit = data[:, :group].mean(1, keepdims=True)
+    found = squared_error_by_noise((data[:, :group] - fit).ravel(), (data[:, group:] - fit).ravel())
+    assert found == pytest.approx(0.003**2 / group, rel=0.25)
+
+
+def test_outliers_do_not_count() -> None:
+    rng = np.random.default_rng(3)
+    seen, unseen = rng.normal(0, 0.003, (2, 100_000))
+    seen[::20] = unseen[::20] = 1.0
+    assert np.sqrt(squared_error_by_noise(seen, unseen)) < 0.0003
+
+
 def test_rows_of_few_points_do_not_count() -> None:
     values = torch.full((4, 16), 0.002, dtype=torch.float64)
     counted = torch.zeros(4, 16, dtype=torch.bool)
-    assert np.isnan(root_mean_square_of_means(values, counted))
+    assert root_mean_square_of_means(values, counted) == 0
     counted[0] = True
     values[1:] = 1e9
     assert root_mean_square_of_means(values, counted) == pytest.approx(0.002)
