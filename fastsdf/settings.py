@@ -20,7 +20,7 @@ GRID_WIDTH = 2.5
 MAX_LEVELS = 24
 UNLOCK_END_ORIENTED = 0.0
 UNLOCK_END_UNORIENTED = 0.5
-LEVEL_DECAY_ORIENTED = 20.0
+LEVEL_DECAY_ORIENTED_ROOM = 20.0
 
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -32,7 +32,7 @@ def resolve_settings(
 
     The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
     that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
-    device type. Fine levels decay only where the side of the air is known; elsewhere the start shape must last. Mesh
+    device type. Fine levels decay in rooms whose side of the air is known; elsewhere the start shape must last. Mesh
     cells are those of the finest level, but no smaller than for about ten million faces.
 
     Args:
@@ -64,7 +64,9 @@ def resolve_settings(
     filled = _fill(config, chosen)
     training = filled.training
     levels = _fill_section(training.levels, {"unlock_end": UNLOCK_END_ORIENTED if oriented else UNLOCK_END_UNORIENTED})
-    rate = _fill_section(training.rate, {"level_decay": LEVEL_DECAY_ORIENTED if oriented else 0.0})
+    rate = _fill_section(
+        training.rate, {"level_decay": LEVEL_DECAY_ORIENTED_ROOM if oriented and config.scene == "room" else 0.0}
+    )
     training = training.model_copy(update={"levels": levels, "rate": rate})
     return filled.model_copy(update={"training": training})
 
