@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Plane sections of a field and maps from above of values at points."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastsdf.report.viewpoints import Field
+
+SECTION_PIXELS = 320
+MAP_CELLS = 160
+
+
+class Section(NamedTuple):
+    """Values on a plane that is parallel to two axes.
+
+    Attributes:
+        values: (rows, columns), NaN where there are none.
+        across, along: (columns,) and (rows,) coordinates of the two axes, world units.
+        names: of the two axes.
+        plane: where the plane lies, such as "z = 1.20".
+    """
+
+    values: np.ndarray
+    across: np.ndarray
+    along: np.ndarray
+    names: tuple[str, str]
+    plane: str
+
+
+def field_section(field: Field, lower: np.ndarray, upper: np.ndarray, axis: int, level: float) -> Section:
+    """Signed distances on the plane where coordinate ``axis`` is ``level``, over a box with corners (3,)."""
+    first, second = (i for i in range(3) if i != axis)
+    pitch = max(upper[first] - lower[first], upper[second] - lower[second]) / SECTION_PIXELS
+    across, along = (np.arange(lower[i], upper[i] + pitch / 2, pitch) for i in (first, second))
+    points = np.full((len(along), len(across), 3), level, dtype=np.float64)
+    points[..., first], points[..., second] = across, along[:, None]
+    values = field(points.reshape(-1, 3)).reshape(points.shape[:2])
+    return Section(values, across, along, ("xyz"[first], "xyz"[second]), f"{'xyz'[axis]} = {level:.2f}")
+
+
+def map_from_above(points: np.ndarray, values: np.ndarray) -> Section:
+    """Means of values (n,) at world points (n, 3), z up, over the cells of a horizontal grid."""
+    low, extent = points[:, :2].min(0), np.ptp(points[:, :2], axis=0)
+    pitch = max(extent.max() / MAP_CELLS, np.finfo(np.float64).tiny)
+    columns, rows = np.floor(extent / pitch).astype(int) + 1
+    cell = np.minimum(((points[:, :2] - low) / pitch).astype(int), [columns - 1, rows - 1])
+    number = cell[:, 1] * columns + cell[:, 0]
+    count = np.bincount(number, minlength=rows * columns)
+    total = np.bincount(number, values, minlength=rows * columns)
+    mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    centres = (low[i] + pitch * (np.arange(n) + 0.5) for i, n in enumerate((columns, rows)))
+    return Section(mean.reshape(rows, columns), *centres, ("x", "y"), "seen from above")

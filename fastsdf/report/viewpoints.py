@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Where to look at a scene from: above it, and places inside that are far from every surface."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from fastsdf.errors import MeshingError
+from fastsdf.report.camera import Camera, framing, look_along
+
+UP = np.array([0.0, 0.0, 1.0])
+EYE_LEVEL = (0.45, 0.75)
+LATTICE = 24
+CLEAR_SHARE = 0.45
+DIRECTIONS = 48
+FOV = math.radians(85)
+OVERHEAD_FOV = math.radians(35)
+TILT = math.radians(22)
+DOWN_SLOPE = 0.12
+TRACE_STEPS = 48
+
+Field = Callable[[np.ndarray], np.ndarray]
+
+
+def overhead_camera(lower: np.ndarray, upper: np.ndarray) -> Camera:
+    """A camera above a box (corners (3,), z up) that sees all of it, tilted a little; the long side lies across."""
+    ahead = np.array([0.0, 1.0, 0.0]) if upper[0] - lower[0] >= upper[1] - lower[1] else np.array([-1.0, 0.0, 0.0])
+    forward = math.sin(TILT) * ahead - math.cos(TILT) * UP
+    choice = np.stack(np.meshgrid(*np.stack([lower, upper], 1), indexing="ij"), -1).reshape(-1, 3)
+    return framing(choice, look_along(lower, forward, ahead, OVERHEAD_FOV))
+
+
+def inside_cameras(field: Field, lower: np.ndarray, upper: np.ndarray) -> list[Camera]:
+    """Two cameras in the air, at about eye level, as far from each other as they can be far from surface.
+
+    Args:
+        field: signed distances (n,) of world points (n, 3), positive in the air.
+        lower, upper: (3,) corners of the scene's box, z up.
+
+    Raises:
+        MeshingError: if no point of the box at eye level is in the air.
+    """
+    eyes = standpoints(field, lower, upper)
+    reach = float(np.linalg.norm(upper - lower))
+    return [look_along(eye, _widest_view(field, eye, reach), UP, FOV) for eye in eyes]
+
+
+def standpoints(field: Field, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """(2, 3) places at eye level whose distance to surface is a good share of the largest there is."""
+    heights = lower[2] + np.array(EYE_LEVEL) * (upper[2] - lower[2])
+    axes = (*(np.linspace(lower[i], upper[i], LATTICE + 2)[1:-1] for i in (0, 1)), np.linspace(*heights, 3))
+    places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    clear = field(places)
+    if not clear.max() > 0:
+        raise MeshingError("no air inside the scan's box at eye level; the field has not learned where the air is")
+    open_ = places[clear >= CLEAR_SHARE * clear.max()]
+    first = open_[np.linalg.norm(open_ - open_.mean(0), axis=1).argmax()]
+    second = open_[np.linalg.norm(open_ - first, axis=1).argmax()]
+    return np.stack([first, second])
+
+
+def free_ways(field: Field, eye: np.ndarray, rays: np.ndarray, reach: float) -> np.ndarray:
+    """(n,) how far one sees from a place along unit rays (n, 3), by sphere tracing; at most ``reach``."""
+    way = np.zeros(len(rays))
+    for _ in range(TRACE_STEPS):
+        way = np.minimum(way + np.maximum(field(eye + way[:, None] * rays), 0.0), reach)
+    return way
+
+
+def _widest_view(field: Field, eye: np.ndarray, reach: float) -> np.ndarray:
+    """(3,) direction, a little downwards, in whose field of view one sees farthest on average."""
+    angles = 2 * math.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    around = np.stack([np.cos(angles), np.sin(angles), np.zeros(DIRECTIONS)], 1)
+    ways = free_ways(field, eye, around, reach)
+    apart = np.abs((angles[:, None] - angles + math.pi) % (2 * math.pi) - math.pi)
+    views = np.where(apart <= FOV / 2, ways, 0.0).sum(1)
+    return around[views.argmax()] - DOWN_SLOPE * UP
