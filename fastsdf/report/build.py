@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""A fitted field and its mesh to a page: every picture, chart and table of a report."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastsdf.fitted import FittedField
+from fastsdf.meshing.attributes import CONFIDENCE
+from fastsdf.report import plots, tables
+from fastsdf.report.content import Chapter, Picture
+from fastsdf.report.figures import photograph
+from fastsdf.report.page import render
+from fastsdf.report.pictures import draw, without_ceiling
+from fastsdf.report.sections import field_section, map_from_above
+from fastsdf.report.viewpoints import inside_cameras, overhead_camera, standpoints
+from fastsdf.scan import TriangleMesh
+
+MARGIN_SHARE = 0.03
+MOST_POINTS = 400_000
+SCALE_QUANTILE = 0.95
+
+
+def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any]) -> str:
+    """The HTML text of a report.
+
+    Args:
+        fitted: the field of a run.
+        mesh: its mesh.
+        report: content of its run.json; empty where there is none.
+    """
+    points = _some(fitted.support.points)
+    residuals_mm = 1e3 * np.abs(fitted.sdf(points))
+    residual = {"median": float(np.median(residuals_mm)), "mean": float(residuals_mm.mean())}
+    chapters = [
+        _views(fitted, mesh),
+        _sections(fitted),
+        _training(fitted),
+        _confidence(mesh),
+        _residual(points, residuals_mm),
+        _figures(fitted, mesh, report, residual),
+        Chapter("settings", "Settings", tables=(tables.settings_table(fitted.config.model_dump(mode="json")),)),
+    ]
+    return render(f"{scan_name(fitted)}: fastsdf report", _headline(fitted, mesh, report, residual), chapters)
+
+
+def scan_name(fitted: FittedField) -> str:
+    """File names of the scans, or "scan" for arrays."""
+    given = fitted.scan.facts.get("scan", "scan")
+    return ", ".join(Path(name).name for name in ([given] if isinstance(given, str) else given))
+
+
+def _headline(
+    fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any], residual: Mapping[str, float]
+) -> list[tuple[str, str]]:
+    facts, total_s = fitted.scan.facts, report.get("seconds", {}).get("total", fitted.seconds)
+    return [
+        ("points", f"{facts['points']:,}"),
+        ("extent", " x ".join(f"{side:.1f}" for side in facts["extent_m"]) + " m"),
+        ("faces", f"{len(mesh.faces):,}"),
+        ("median |u| at the points", f"{residual['median']:.2f} mm"),
+        ("steps", f"{fitted.step:,}"),
+        ("time", f"{total_s:.1f} s"),
+    ]
+
+
+def _views(fitted: FittedField, mesh: TriangleMesh) -> Chapter:
+    low = without_ceiling(mesh)
+    above = overhead_camera(low.vertices.min(0), low.vertices.max(0))
+    pictures = [Picture("From above, without the ceiling", photograph(draw(low, above)))]
+    for number, camera in enumerate(inside_cameras(fitted.sdf, *_box(fitted, 0.0)), 1):
+        x, y, z = camera.eye
+        caption = f"Inside, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
+        pictures.append(Picture(caption, photograph(draw(mesh, camera))))
+    text = "The mesh, lit from the eye. Brick red is the back of a surface, seen from inside solid."
+    return Chapter("views", "Views", text, tuple(pictures))
+
+
+def _sections(fitted: FittedField) -> Chapter:
+    lower, upper = _box(fitted, MARGIN_SHARE)
+    place = standpoints(fitted.sdf, *_box(fitted, 0.0))[0]
+    upright = 1 if upper[0] - lower[0] >= upper[1] - lower[1] else 0
+    pictures = []
+    for axis, name in ((2, "Horizontal"), (upright, "Vertical")):
+        section = field_section(fitted.sdf, lower, upper, axis, float(place[axis]))
+        pictures.append(Picture(f"{name} section at {section.plane} m", plots.field_chart(section)))
+    text = "The signed distance u: positive (red) in the air, negative (blue) in solid; the black line is u = 0."
+    return Chapter("sections", "Sections of the field", text, tuple(pictures))
+
+
+def _training(fitted: FittedField) -> Chapter:
+    history, half_extent_m, rate = fitted.history, fitted.transform.half_extent_m, fitted.config.training.rate
+    if not history:
+        return Chapter("training", "Training", "This run keeps no readings of its training.")
+    pictures = (
+        Picture("Distance terms of the loss", plots.distance_losses(history, half_extent_m)),
+        Picture("Other terms of the loss", plots.other_losses(history)),
+        Picture("Viscosity and step size of the differences", plots.schedules(history, half_extent_m)),
+        Picture("Learning rates", plots.learning_rates(history, {"grid": rate.grid, "network": rate.network})),
+    )
+    return Chapter("training", "Training", "Means between two readings, before weighting.", pictures)
+
+
+def _confidence(mesh: TriangleMesh) -> Chapter:
+    values = mesh.attributes.get(CONFIDENCE)
+    if values is None:
+        return Chapter("confidence", "Confidence", "The mesh has no confidence per vertex.")
+    chart = plots.map_chart(map_from_above(mesh.vertices, values), "mean confidence", (0.0, 1.0))
+    text = "The share of the 8 nearest scan points that support a vertex, averaged over each column."
+    return Chapter("confidence", "Confidence", text, (Picture("Confidence of the vertices from above", chart),))
+
+
+def _residual(points: np.ndarray, residuals_mm: np.ndarray) -> Chapter:
+    limit = max(float(np.quantile(residuals_mm, SCALE_QUANTILE)), 1e-6)
+    pictures = (
+        Picture("Histogram of |u| at the scan points", plots.residual_histogram(residuals_mm)),
+        Picture(
+            "|u| at the scan points from above",
+            plots.map_chart(map_from_above(points, residuals_mm), "mean |u| [mm]", (0.0, limit)),
+        ),
+    )
+    text = f"Distance of the surface to {len(points):,} scan points, smoothed as for the fit."
+    return Chapter("residual", "Residual", text, pictures)
+
+
+def _figures(
+    fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any], residual: Mapping[str, float]
+) -> Chapter:
+    counts = {"vertices": len(mesh.vertices), "faces": len(mesh.faces)}
+    seconds = report.get("seconds", {"training": fitted.seconds})
+    shown = (
+        tables.metrics_table({**report.get("metrics", {}), **counts}, residual),
+        tables.timings_table(seconds, report.get("peak_memory_gib", {})),
+        tables.scan_table(fitted.scan.facts),
+        tables.machine_table(report),
+    )
+    return Chapter("figures", "Figures", tables=shown)
+
+
+def _box(fitted: FittedField, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (3,) of the scene's box in the world, widened by a share of its longest side."""
+    corners = fitted.transform.to_world(np.array([fitted.transform.lower, fitted.transform.upper]))
+    added = margin * np.ptp(corners, axis=0).max()
+    return corners[0] - added, corners[1] + added
+
+
+def _some(points: np.ndarray) -> np.ndarray:
+    """At most MOST_POINTS of the points (n, 3), spread evenly over their order."""
+    if len(points) <= MOST_POINTS:
+        return points
+    return points[np.linspace(0, len(points) - 1, MOST_POINTS).astype(np.int64)]
