@@ -70,6 +70,9 @@ def fit(
     backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
     device: Device = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html (needs matplotlib, jinja2).")
+    ] = False,
 ) -> None:
     """Reconstruct a surface from a scan: writes mesh.ply, config.yaml, run.json and checkpoint.pt into a run folder."""
     from fastsdf import fit_command
@@ -81,7 +84,7 @@ def fit(
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
             )
-        fit_command.resume_run(resume)
+        fit_command.resume_run(resume, report)
         return
     if not scans:
         raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
@@ -96,7 +99,7 @@ def fit(
         device=device,
         seed=seed,
     )
-    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride))
+    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride), report)
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -148,6 +151,32 @@ def mesh(
 
     extraction = mesh_command.mesh_extraction(voxel_size, support, closed, min_component_area)
     mesh_command.mesh_run(run, out, device or "auto", extraction, mesh_command.MeshFinish(max_faces, color_by, up))
+
+
+@app.command("report", epilog="Example: fastsdf report runs/room -o room.html")
+def report_(
+    run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="HTML file (default: report.html in RUN).")] = None,
+    device: Device = None,
+) -> None:
+    """Write a page about a run: pictures, sections of the field, training curves, figures. One file, z up."""
+    from fastsdf import report_command
+
+    report_command.report_run(run, out, device or "auto")
+
+
+@app.command(epilog="Example: fastsdf demo --open")
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder.")] = Path("runs/demo"),
+    assign: Assignments = None,
+    device: Device = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Reconstruct the bundled scan: writes a run folder with mesh.ply and report.html."""
+    from fastsdf import report_command
+    from fastsdf.config_io import load_config
+
+    report_command.demo(out, load_config(assignments=assign or (), device=device), show)
 
 
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")

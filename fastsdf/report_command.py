@@ -59,9 +59,8 @@ def demo(folder: Path, config: FitConfig, show: bool) -> None:
         config: settings of the fit.
         show: open the report in a browser.
     """
-    check_report()
-    fit_command.fit_scan([demo_scan()], folder, config, {})
-    out = report_run(folder, None, config.device)
+    fit_command.fit_scan([demo_scan()], folder, config, {}, page=True)
+    out = folder / REPORT
     if show and not webbrowser.open(out.resolve().as_uri()):
         raise InputError(f"no browser could be opened; open {out} yourself")
 

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from fastsdf.fitted import FittedField
 from fastsdf.meshing.attributes import CONFIDENCE
+from fastsdf.nearest import point_index
 from fastsdf.report import plots, tables
 from fastsdf.report.content import Chapter, Picture
 from fastsdf.report.figures import photograph
 from fastsdf.report.page import render
-from fastsdf.report.pictures import draw, without_ceiling
+from fastsdf.report.pictures import draw, facing_only, without_ceiling
 from fastsdf.report.sections import field_section, map_from_above
-from fastsdf.report.viewpoints import inside_cameras, overhead_camera, standpoints
+from fastsdf.report.viewpoints import Field, inside_cameras, overhead_camera, standpoints
 from fastsdf.scan import TriangleMesh
 
 MARGIN_SHARE = 0.03
@@ -31,12 +33,12 @@ def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, A
         mesh: its mesh.
         report: content of its run.json; empty where there is none.
     """
-    points = _some(fitted.support.points)
+    points, clear = _some(fitted.support.points), clearance(fitted)
     residuals_mm = 1e3 * np.abs(fitted.sdf(points))
     residual = {"median": float(np.median(residuals_mm)), "mean": float(residuals_mm.mean())}
     chapters = [
-        _views(fitted, mesh),
-        _sections(fitted),
+        _views(fitted, mesh, clear),
+        _sections(fitted, clear),
         _training(fitted),
         _confidence(mesh),
         _residual(points, residuals_mm),
@@ -66,21 +68,35 @@ def _headline(
     ]
 
 
-def _views(fitted: FittedField, mesh: TriangleMesh) -> Chapter:
+def clearance(fitted: FittedField) -> Field:
+    """Distance (n,) of places (n, 3) to any surface: the lesser of the field's and that to the points, signed."""
+    index = point_index(torch.as_tensor(_some(fitted.support.points)))
+
+    def nearest(places: np.ndarray) -> np.ndarray:
+        apart, _ = index.query(torch.as_tensor(places), 1)
+        return np.minimum(fitted.sdf(places), apart[:, 0].numpy())
+
+    return nearest
+
+
+def _views(fitted: FittedField, mesh: TriangleMesh, clear: Field) -> Chapter:
     low = without_ceiling(mesh)
     above = overhead_camera(low.vertices.min(0), low.vertices.max(0))
-    pictures = [Picture("From above, without the ceiling", photograph(draw(low, above)))]
-    for number, camera in enumerate(inside_cameras(fitted.sdf, *_box(fitted, 0.0)), 1):
+    pictures = [Picture("From above, without the ceiling", photograph(draw(facing_only(low, above.eye), above)))]
+    for number, camera in enumerate(inside_cameras(clear, *_box(fitted, 0.0)), 1):
         x, y, z = camera.eye
         caption = f"Inside, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
         pictures.append(Picture(caption, photograph(draw(mesh, camera))))
-    text = "The mesh, lit from the eye. Brick red is the back of a surface, seen from inside solid."
+    text = (
+        "The mesh, lit from the eye. From above the walls in front are left out; inside, brick red is the back of a "
+        "surface, seen from within solid."
+    )
     return Chapter("views", "Views", text, tuple(pictures))
 
 
-def _sections(fitted: FittedField) -> Chapter:
+def _sections(fitted: FittedField, clear: Field) -> Chapter:
     lower, upper = _box(fitted, MARGIN_SHARE)
-    place = standpoints(fitted.sdf, *_box(fitted, 0.0))[0]
+    place = standpoints(clear, *_box(fitted, 0.0))[0]
     upright = 1 if upper[0] - lower[0] >= upper[1] - lower[1] else 0
     pictures = []
     for axis, name in ((2, "Horizontal"), (upright, "Vertical")):

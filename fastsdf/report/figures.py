@@ -4,13 +4,14 @@
 from collections.abc import Callable
 from io import BytesIO
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from fastsdf.errors import InputError
 
-Figure, Axes = Any, Any  # matplotlib's
+Figure: TypeAlias = Any  # matplotlib's
+Axes: TypeAlias = Any
 DPI = 130
 JPEG_QUALITY = 88
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Pictures of a mesh without a display: colours of the scan or of the normals, light from the eye."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fastsdf.report.camera import Camera
@@ -36,6 +38,13 @@ def without_ceiling(mesh: TriangleMesh) -> TriangleMesh:
     kept = mesh.faces[below[mesh.faces].all(1)]
     used, faces = np.unique(kept, return_inverse=True)
     return mesh.take(used, faces.reshape(-1, 3))
+
+
+def facing_only(mesh: TriangleMesh, eye: np.ndarray) -> TriangleMesh:
+    """The mesh without the faces that an eye (3,) sees from behind."""
+    points = mesh.vertices[mesh.faces]
+    flat = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+    return replace(mesh, faces=mesh.faces[(flat * (points[:, 0] - eye)).sum(1) < 0])
 
 
 def _shade(mesh: TriangleMesh, camera: Camera, hits: Hits) -> np.ndarray:

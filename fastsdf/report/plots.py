@@ -35,7 +35,7 @@ def field_chart(section: Section) -> bytes:
         grid = section.across, section.along, section.values
         filled = axes.contourf(*grid, levels=levels, cmap="RdBu_r")
         axes.contour(*grid, levels=[0.0], colors="black", linewidths=1.0)
-        figure.colorbar(filled, ax=axes, label="u [m]", shrink=0.85)
+        figure.colorbar(filled, ax=axes, label="u [m]", shrink=0.85, format="%.2f")
         _label_plane(axes, section)
 
     return chart(paint, _size(section))

@@ -9,6 +9,7 @@ from fastsdf.report.viewpoints import Field
 
 SECTION_PIXELS = 320
 MAP_CELLS = 160
+POINTS_PER_CELL = 8
 
 
 class Section(NamedTuple):
@@ -40,14 +41,18 @@ def field_section(field: Field, lower: np.ndarray, upper: np.ndarray, axis: int,
 
 
 def map_from_above(points: np.ndarray, values: np.ndarray) -> Section:
-    """Means of values (n,) at world points (n, 3), z up, over the cells of a horizontal grid."""
+    """Means of values (n,) at world points (n, 3), z up, over the cells of a horizontal grid.
+
+    The cells are so large that they hold 8 points on average, and at most 160 lie along a side.
+    """
     low, extent = points[:, :2].min(0), np.ptp(points[:, :2], axis=0)
-    pitch = max(extent.max() / MAP_CELLS, np.finfo(np.float64).tiny)
+    finest = np.sqrt(np.prod(extent) * POINTS_PER_CELL / len(points))
+    pitch = max(extent.max() / MAP_CELLS, finest, np.finfo(np.float64).tiny)
     columns, rows = np.floor(extent / pitch).astype(int) + 1
     cell = np.minimum(((points[:, :2] - low) / pitch).astype(int), [columns - 1, rows - 1])
     number = cell[:, 1] * columns + cell[:, 0]
     count = np.bincount(number, minlength=rows * columns)
     total = np.bincount(number, values, minlength=rows * columns)
     mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-    centres = (low[i] + pitch * (np.arange(n) + 0.5) for i, n in enumerate((columns, rows)))
-    return Section(mean.reshape(rows, columns), *centres, ("x", "y"), "seen from above")
+    across, along = (low[i] + pitch * (np.arange(n) + 0.5) for i, n in enumerate((columns, rows)))
+    return Section(mean.reshape(rows, columns), across, along, ("x", "y"), "seen from above")

@@ -48,8 +48,9 @@ def inside_cameras(field: Field, lower: np.ndarray, upper: np.ndarray) -> list[C
 
 def standpoints(field: Field, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """(2, 3) places at eye level whose distance to surface is a good share of the largest there is."""
-    heights = lower[2] + np.array(EYE_LEVEL) * (upper[2] - lower[2])
-    axes = (*(np.linspace(lower[i], upper[i], LATTICE + 2)[1:-1] for i in (0, 1)), np.linspace(*heights, 3))
+    lowest, highest = (lower[2] + share * (upper[2] - lower[2]) for share in EYE_LEVEL)
+    floor = (np.linspace(lower[i], upper[i], LATTICE + 2)[1:-1] for i in (0, 1))
+    axes = (*floor, np.linspace(lowest, highest, 3))
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     clear = field(places)
     if not clear.max() > 0:
