@@ -3,6 +3,7 @@
 
 import base64
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from test_cli import call_main
 from fastsdf import report_command
 from fastsdf.fitted import FittedField
 from fastsdf.io import read_mesh, write_mesh
+from fastsdf.report import pictures
 from fastsdf.report.content import Chapter, Picture
 from fastsdf.report.figures import chart, load_matplotlib
 from fastsdf.report.page import render
@@ -51,6 +53,14 @@ def decode(uri: str) -> np.ndarray:
     head, data = uri.split(";base64,")
     pixels = load_matplotlib().image.imread(BytesIO(base64.b64decode(data)), format=head.removeprefix("data:image/"))
     return pixels / 255 if pixels.dtype == np.uint8 else pixels
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_pictures() -> Iterator[None]:
+    """One sample per pixel, for speed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "SUPERSAMPLING", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
