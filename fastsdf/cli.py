@@ -157,12 +157,13 @@ def mesh(
 def report_(
     run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="HTML file (default: report.html in RUN).")] = None,
+    up: Annotated[str, typer.Option(help="Axis of the scan that points up: x, y, z, -x, -y or -z.")] = "z",
     device: Device = None,
 ) -> None:
-    """Write a page about a run: pictures, sections of the field, training curves, figures. One file, z up."""
+    """Write a page about a run: pictures, sections of the field, training curves, figures."""
     from fastsdf import report_command
 
-    report_command.report_run(run, out, device or "auto")
+    report_command.report_run(run, out, device or "auto", up)
 
 
 @app.command(epilog="Example: fastsdf demo --open")

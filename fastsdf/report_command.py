@@ -12,6 +12,7 @@ from fastsdf.io import atomic_path, read_mesh
 from fastsdf.report.build import build_report
 from fastsdf.report.figures import load_matplotlib
 from fastsdf.report.page import load_jinja2
+from fastsdf.report.scene import check_up
 from fastsdf.run_folder import RunFolder
 
 DEMO_SCAN = "room.ply"
@@ -24,27 +25,29 @@ def check_report() -> None:
     load_jinja2()
 
 
-def report_run(path: Path, out: Path | None, device: str) -> Path:
+def report_run(path: Path, out: Path | None, device: str, up: str = "z") -> Path:
     """Writes the report of a run and returns its path.
 
     Args:
         path: the run folder; its mesh is read, or extracted if there is none.
         out: the HTML file; None: report.html in the run folder.
         device: where to evaluate the field.
+        up: the scan's axis that points up.
 
     Raises:
-        InputError: before any work, if a package is missing or the output is a folder.
+        InputError: before any work, if a package is missing, the output is a folder or the axis is none.
         CheckpointError: if the folder holds no run.
     """
     out = out or path / REPORT
     check_report()
+    check_up(up)
     if out.is_dir():
         raise InputError(f"{out} is a folder; name a file: -o {out / REPORT}")
     run, console = RunFolder(path), ui.make_console()
     fitted = run.load_fitted(device)
     with console.status("drawing the report"):
         mesh = read_mesh(run.mesh) if run.mesh.is_file() else fitted.extract_mesh()
-        text = build_report(fitted, mesh, run.read_report())
+        text = build_report(fitted, mesh, run.read_report(), up)
     with atomic_path(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     console.print(f"report {out}")

@@ -195,6 +195,7 @@ def inputs(tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         ("mesh done -o file/mesh.ply", "cannot write file/mesh.ply"),
         ("report none", "no checkpoint.pt in none"),
         ("report done -o .", "is a folder; name a file"),
+        ("report done --up w", "--up 'w' is no axis"),
         ("report done --device cuda:7", "device 'cuda:7' is not available"),
         ("eval none.ply --reference scan.ply", "none.ply does not exist"),
         ("eval scan.ply --reference scan.ply --protocol x", "unknown evaluation protocol 'x'"),

@@ -11,10 +11,10 @@ from cli_runs import SIZE_M
 from fastsdf.errors import MeshingError
 from fastsdf.fitted import FittedField
 from fastsdf.report import rasterise as raster
-from fastsdf.report.build import clearance
 from fastsdf.report.camera import Camera, look_along
 from fastsdf.report.pictures import BACK, BACKGROUND, GAMMA, draw, facing_only, without_ceiling
 from fastsdf.report.rasterise import Hits, rasterise
+from fastsdf.report.scene import FRAMES, Box, make_scene
 from fastsdf.report.sections import field_section, map_from_above
 from fastsdf.report.viewpoints import UP, free_ways, inside_cameras, overhead_camera, standpoints
 from fastsdf.scan import TriangleMesh
@@ -154,15 +154,20 @@ def test_free_ways_end_at_the_walls() -> None:
     np.testing.assert_allclose(ways, [3.0, 1.0, 1.5], atol=1e-6)
 
 
-def test_cameras_of_a_fit_stand_in_its_air(tiny_fit: FittedField) -> None:
-    eyes = standpoints(clearance(tiny_fit), np.zeros(3), SIZE_M)
+@pytest.mark.parametrize("up", FRAMES)
+def test_cameras_of_a_fit_stand_in_its_air(tiny_fit: FittedField, up: str) -> None:
+    scene = make_scene(tiny_fit, sphere(), up)
+    assert np.linalg.det(scene.axes) == pytest.approx(1) and (scene.axes[2] != 0).sum() == 1
+    assert "xyz"[np.abs(scene.axes[2]).argmax()] == up[-1] and (scene.axes[2].sum() < 0) == (up[0] == "-")
+    eyes = standpoints(scene.clear, *scene.dense) @ scene.axes
     assert (tiny_fit.sdf(eyes) > 0.2).all() and (room(eyes) > 0.2).all()
+    assert (scene.mesh.vertices @ scene.axes == sphere().vertices).all()
 
 
 @pytest.mark.parametrize(("axis", "names"), [(0, ("y", "z")), (1, ("x", "z")), (2, ("x", "y"))])
 def test_section_of_a_field(axis: int, names: tuple[str, str]) -> None:
     upper = np.array([4.0, 3.0, 2.5])
-    section = field_section(lambda p: p @ [1.0, 10.0, 100.0], np.zeros(3), upper, axis, 1.25)
+    section = field_section(lambda p: p @ [1.0, 10.0, 100.0], Box(np.zeros(3), upper), axis, 1.25, FRAMES["z"])
     assert section.names == names and section.plane == f"{'xyz'[axis]} = 1.25"
     assert section.values.shape == (len(section.along), len(section.across))
     weights = np.delete([1.0, 10.0, 100.0], axis)
@@ -173,7 +178,7 @@ def test_section_of_a_field(axis: int, names: tuple[str, str]) -> None:
 def test_map_from_above_takes_means() -> None:
     rng = np.random.default_rng(0)
     points = rng.random((20000, 3)) * [2.0, 1.0, 3.0]
-    found = map_from_above(points, points[:, 0])
+    found = map_from_above(points, points[:, 0], FRAMES["z"])
     assert found.values.shape[1] > 1.8 * found.values.shape[0]
     pitch = found.across[1] - found.across[0]
     assert np.nanmax(np.abs(found.values - found.across)) <= pitch / 2 + 1e-9

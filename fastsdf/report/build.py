@@ -6,42 +6,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from fastsdf.fitted import FittedField
 from fastsdf.meshing.attributes import CONFIDENCE
-from fastsdf.nearest import point_index
 from fastsdf.report import plots, tables
 from fastsdf.report.content import Chapter, Picture
 from fastsdf.report.figures import photograph
 from fastsdf.report.page import render
 from fastsdf.report.pictures import draw, facing_only, without_ceiling
+from fastsdf.report.scene import Scene, make_scene
 from fastsdf.report.sections import field_section, map_from_above
-from fastsdf.report.viewpoints import Field, inside_cameras, overhead_camera, standpoints
+from fastsdf.report.viewpoints import inside_cameras, overhead_camera, standpoints
 from fastsdf.scan import TriangleMesh
 
-MARGIN_SHARE = 0.03
-MOST_POINTS = 400_000
 SCALE_QUANTILE = 0.95
 
 
-def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any]) -> str:
+def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any], up: str = "z") -> str:
     """The HTML text of a report.
 
     Args:
         fitted: the field of a run.
         mesh: its mesh.
         report: content of its run.json; empty where there is none.
+        up: the scan's axis that points up (`fastsdf.report.scene.check_up`).
     """
-    points, clear = _some(fitted.support.points), clearance(fitted)
-    residuals_mm = 1e3 * np.abs(fitted.sdf(points))
+    scene = make_scene(fitted, mesh, up)
+    residuals_mm = 1e3 * np.abs(scene.field(scene.points))
     residual = {"median": float(np.median(residuals_mm)), "mean": float(residuals_mm.mean())}
     chapters = [
-        _views(fitted, mesh, clear),
-        _sections(fitted, clear),
+        _views(scene),
+        _sections(scene),
         _training(fitted),
-        _confidence(mesh),
-        _residual(points, residuals_mm),
+        _confidence(scene),
+        _residual(scene, residuals_mm),
         _figures(fitted, mesh, report, residual),
         Chapter("settings", "Settings", tables=(tables.settings_table(fitted.config.model_dump(mode="json")),)),
     ]
@@ -68,25 +66,14 @@ def _headline(
     ]
 
 
-def clearance(fitted: FittedField) -> Field:
-    """Distance (n,) of places (n, 3) to any surface: the lesser of the field's and that to the points, signed."""
-    index = point_index(torch.as_tensor(_some(fitted.support.points)))
-
-    def nearest(places: np.ndarray) -> np.ndarray:
-        apart, _ = index.query(torch.as_tensor(places), 1)
-        return np.minimum(fitted.sdf(places), apart[:, 0].numpy())
-
-    return nearest
-
-
-def _views(fitted: FittedField, mesh: TriangleMesh, clear: Field) -> Chapter:
-    low = without_ceiling(mesh)
+def _views(scene: Scene) -> Chapter:
+    low = without_ceiling(scene.mesh)
     above = overhead_camera(low.vertices.min(0), low.vertices.max(0))
     pictures = [Picture("From above, without the ceiling", photograph(draw(facing_only(low, above.eye), above)))]
-    for number, camera in enumerate(inside_cameras(clear, *_box(fitted, 0.0)), 1):
-        x, y, z = camera.eye
+    for number, camera in enumerate(inside_cameras(scene.clear, *scene.dense), 1):
+        x, y, z = camera.eye @ scene.axes
         caption = f"Inside, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
-        pictures.append(Picture(caption, photograph(draw(mesh, camera))))
+        pictures.append(Picture(caption, photograph(draw(scene.mesh, camera))))
     text = (
         "The mesh, lit from the eye. From above the walls in front are left out; inside, brick red is the back of a "
         "surface, seen from within solid."
@@ -94,13 +81,12 @@ def _views(fitted: FittedField, mesh: TriangleMesh, clear: Field) -> Chapter:
     return Chapter("views", "Views", text, tuple(pictures))
 
 
-def _sections(fitted: FittedField, clear: Field) -> Chapter:
-    lower, upper = _box(fitted, MARGIN_SHARE)
-    place = standpoints(clear, *_box(fitted, 0.0))[0]
-    upright = 1 if upper[0] - lower[0] >= upper[1] - lower[1] else 0
+def _sections(scene: Scene) -> Chapter:
+    place, extent = standpoints(scene.clear, *scene.dense)[0], scene.box.upper - scene.box.lower
+    upright = 1 if extent[0] >= extent[1] else 0
     pictures = []
     for axis, name in ((2, "Horizontal"), (upright, "Vertical")):
-        section = field_section(fitted.sdf, lower, upper, axis, float(place[axis]))
+        section = field_section(scene.field, scene.box, axis, float(place[axis]), scene.names)
         pictures.append(Picture(f"{name} section at {section.plane} m", plots.field_chart(section)))
     text = "The signed distance u: positive (red) in the air, negative (blue) in solid; the black line is u = 0."
     return Chapter("sections", "Sections of the field", text, tuple(pictures))
@@ -119,25 +105,25 @@ def _training(fitted: FittedField) -> Chapter:
     return Chapter("training", "Training", "Means between two readings, before weighting.", pictures)
 
 
-def _confidence(mesh: TriangleMesh) -> Chapter:
-    values = mesh.attributes.get(CONFIDENCE)
+def _confidence(scene: Scene) -> Chapter:
+    values = scene.mesh.attributes.get(CONFIDENCE)
     if values is None:
         return Chapter("confidence", "Confidence", "The mesh has no confidence per vertex.")
-    chart = plots.map_chart(map_from_above(mesh.vertices, values), "mean confidence", (0.0, 1.0))
+    chart = plots.map_chart(map_from_above(scene.mesh.vertices, values, scene.names), "mean confidence", (0.0, 1.0))
     text = "The share of the 8 nearest scan points that support a vertex, averaged over each column."
     return Chapter("confidence", "Confidence", text, (Picture("Confidence of the vertices from above", chart),))
 
 
-def _residual(points: np.ndarray, residuals_mm: np.ndarray) -> Chapter:
+def _residual(scene: Scene, residuals_mm: np.ndarray) -> Chapter:
     limit = max(float(np.quantile(residuals_mm, SCALE_QUANTILE)), 1e-6)
     pictures = (
         Picture("Histogram of |u| at the scan points", plots.residual_histogram(residuals_mm)),
         Picture(
             "|u| at the scan points from above",
-            plots.map_chart(map_from_above(points, residuals_mm), "mean |u| [mm]", (0.0, limit)),
+            plots.map_chart(map_from_above(scene.points, residuals_mm, scene.names), "mean |u| [mm]", (0.0, limit)),
         ),
     )
-    text = f"Distance of the surface to {len(points):,} scan points, smoothed as for the fit."
+    text = f"Distance of the surface to {len(scene.points):,} scan points, smoothed as for the fit."
     return Chapter("residual", "Residual", text, pictures)
 
 
@@ -153,17 +139,3 @@ def _figures(
         tables.machine_table(report),
     )
     return Chapter("figures", "Figures", tables=shown)
-
-
-def _box(fitted: FittedField, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Corners (3,) of the scene's box in the world, widened by a share of its longest side."""
-    corners = fitted.transform.to_world(np.array([fitted.transform.lower, fitted.transform.upper]))
-    added = margin * np.ptp(corners, axis=0).max()
-    return corners[0] - added, corners[1] + added
-
-
-def _some(points: np.ndarray) -> np.ndarray:
-    """At most MOST_POINTS of the points (n, 3), spread evenly over their order."""
-    if len(points) <= MOST_POINTS:
-        return points
-    return points[np.linspace(0, len(points) - 1, MOST_POINTS).astype(np.int64)]

@@ -22,18 +22,22 @@ LABELS = {
 CONTOURS = 12
 HISTOGRAM_BINS = 80
 SHOWN_QUANTILE = 0.99
+SMALLEST_SCALE_M = 1e-9
 
 History = Sequence[Mapping[str, Any]]
 
 
 def field_chart(section: Section) -> bytes:
-    """A section of the field: distances in colour (blue solid, red air), the surface as a black line."""
-    extreme = max(float(np.abs(section.values).max()), 1e-9)
+    """A section of the field: distances in colour (blue solid, red air), the surface as a black line.
+
+    The colours end at the largest distance in the air: deep in solid the field says little.
+    """
+    extreme = max(float(section.values.max()), SMALLEST_SCALE_M)
     levels = np.linspace(-extreme, extreme, 2 * CONTOURS + 1)
 
     def paint(figure: Figure, axes: Axes) -> None:
         grid = section.across, section.along, section.values
-        filled = axes.contourf(*grid, levels=levels, cmap="RdBu_r")
+        filled = axes.contourf(*grid, levels=levels, cmap="RdBu_r", extend="both")
         axes.contour(*grid, levels=[0.0], colors="black", linewidths=1.0)
         figure.colorbar(filled, ax=axes, label="u [m]", shrink=0.85, format="%.2f")
         _label_plane(axes, section)

@@ -5,11 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastsdf.report.scene import Box
 from fastsdf.report.viewpoints import Field
 
 SECTION_PIXELS = 320
 MAP_CELLS = 160
 POINTS_PER_CELL = 8
+
+Names = tuple[str, str, str]
 
 
 class Section(NamedTuple):
@@ -29,19 +32,20 @@ class Section(NamedTuple):
     plane: str
 
 
-def field_section(field: Field, lower: np.ndarray, upper: np.ndarray, axis: int, level: float) -> Section:
-    """Signed distances on the plane where coordinate ``axis`` is ``level``, over a box with corners (3,)."""
+def field_section(field: Field, box: Box, axis: int, level: float, names: Names) -> Section:
+    """Signed distances on the plane where coordinate ``axis`` is ``level``, over a box; names of the three axes."""
+    lower, upper = box
     first, second = (i for i in range(3) if i != axis)
     pitch = max(upper[first] - lower[first], upper[second] - lower[second]) / SECTION_PIXELS
     across, along = (np.arange(lower[i], upper[i] + pitch / 2, pitch) for i in (first, second))
     points = np.full((len(along), len(across), 3), level, dtype=np.float64)
     points[..., first], points[..., second] = across, along[:, None]
     values = field(points.reshape(-1, 3)).reshape(points.shape[:2])
-    return Section(values, across, along, ("xyz"[first], "xyz"[second]), f"{'xyz'[axis]} = {level:.2f}")
+    return Section(values, across, along, (names[first], names[second]), f"{names[axis]} = {level:.2f}")
 
 
-def map_from_above(points: np.ndarray, values: np.ndarray) -> Section:
-    """Means of values (n,) at world points (n, 3), z up, over the cells of a horizontal grid.
+def map_from_above(points: np.ndarray, values: np.ndarray, names: Names) -> Section:
+    """Means of values (n,) at points (n, 3), the third axis up, over the cells of a horizontal grid.
 
     The cells are so large that they hold 8 points on average, and at most 160 lie along a side.
     """
@@ -55,4 +59,4 @@ def map_from_above(points: np.ndarray, values: np.ndarray) -> Section:
     total = np.bincount(number, values, minlength=rows * columns)
     mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
     across, along = (low[i] + pitch * (np.arange(n) + 0.5) for i, n in enumerate((columns, rows)))
-    return Section(mean.reshape(rows, columns), across, along, ("x", "y"), "seen from above")
+    return Section(mean.reshape(rows, columns), across, along, names[:2], "seen from above")
