@@ -16,7 +16,7 @@ from fastsdf.report.pictures import BACK, BACKGROUND, GAMMA, draw, facing_only, 
 from fastsdf.report.rasterise import Hits, rasterise
 from fastsdf.report.scene import FRAMES, Box, make_scene
 from fastsdf.report.sections import field_section, map_from_above
-from fastsdf.report.viewpoints import UP, free_ways, inside_cameras, overhead_camera, standpoints
+from fastsdf.report.viewpoints import UP, free_ways, front_share, inside_cameras, overhead_camera, standpoints
 from fastsdf.scan import TriangleMesh
 
 FOV = math.radians(60)
@@ -137,11 +137,23 @@ def test_overhead_camera_sees_the_whole_box() -> None:
 
 
 def test_inside_cameras_stand_in_the_air_apart_and_look_the_long_way() -> None:
-    first, second = inside_cameras(room, np.zeros(3), SIZE_M)
+    box = trimesh.creation.box(SIZE_M).subdivide_to_size(0.1)
+    walls = TriangleMesh(np.asarray(box.vertices) + SIZE_M / 2, np.asarray(box.faces)[:, ::-1])
+    first, second = inside_cameras(room, np.zeros(3), SIZE_M, walls)
     assert (room(np.stack([first.eye, second.eye])) > 0.3).all()
-    assert np.linalg.norm(first.eye - second.eye) > 1.5
+    assert np.linalg.norm(first.eye - second.eye) > 1
     for camera in (first, second):
         assert camera.axes[2] @ (SIZE_M / 2 - camera.eye) > 0
+
+
+def test_what_is_seen_from_the_front_counts() -> None:
+    camera = camera_at((-3, 0, 0), (1, 0, 0)).scaled(4)
+    ball = sphere()
+    share = math.pi * (camera.focal * math.tan(math.asin(1 / 3))) ** 2 / (camera.width * camera.height)
+    facing = front_share(TriangleMesh(ball.vertices, ball.faces, normals=ball.vertices), camera)
+    assert facing == pytest.approx(share, rel=0.15) and front_share(ball, camera) == pytest.approx(share, rel=0.15)
+    assert front_share(TriangleMesh(ball.vertices, ball.faces, normals=-ball.vertices), camera) < 0.2 * share
+    assert front_share(ball, camera_at((-3, 0, 0), (-1, 0, 0))) == 0
 
 
 def test_no_air_is_an_error() -> None:

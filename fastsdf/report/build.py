@@ -70,7 +70,7 @@ def _views(scene: Scene) -> Chapter:
     low = without_ceiling(scene.mesh)
     above = overhead_camera(low.vertices.min(0), low.vertices.max(0))
     pictures = [Picture("From above, without the ceiling", photograph(draw(facing_only(low, above.eye), above)))]
-    for number, camera in enumerate(inside_cameras(scene.clear, *scene.dense), 1):
+    for number, camera in enumerate(inside_cameras(scene.clear, *scene.dense, scene.mesh), 1):
         x, y, z = camera.eye @ scene.axes
         caption = f"Inside, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
         pictures.append(Picture(caption, photograph(draw(scene.mesh, camera))))

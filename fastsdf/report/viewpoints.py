@@ -8,11 +8,16 @@ import numpy as np
 
 from fastsdf.errors import MeshingError
 from fastsdf.report.camera import Camera, framing, look_along
+from fastsdf.scan import TriangleMesh
 
 UP = np.array([0.0, 0.0, 1.0])
 EYE_LEVEL = (0.45, 0.75)
 LATTICE = 24
 CLEAR_SHARE = 0.45
+CHOICE = 12
+APART_SHARE = 0.4
+CELL_PIXELS = 10
+MOST_VERTICES = 200_000
 DIRECTIONS = 48
 FOV = math.radians(85)
 OVERHEAD_FOV = math.radians(35)
@@ -31,23 +36,29 @@ def overhead_camera(lower: np.ndarray, upper: np.ndarray) -> Camera:
     return framing(choice, look_along(lower, forward, ahead, OVERHEAD_FOV))
 
 
-def inside_cameras(field: Field, lower: np.ndarray, upper: np.ndarray) -> list[Camera]:
-    """Two cameras in the air, at about eye level, as far from each other as they can be far from surface.
+def inside_cameras(field: Field, lower: np.ndarray, upper: np.ndarray, mesh: TriangleMesh) -> list[Camera]:
+    """Two cameras in the air, at about eye level, that see much of the fronts of a mesh and stand apart.
 
     Args:
-        field: signed distances (n,) of world points (n, 3), positive in the air.
-        lower, upper: (3,) corners of the scene's box, z up.
+        field: signed distances (n,) of points (n, 3), positive in the air.
+        lower, upper: (3,) corners of the box to stand in, z up.
+        mesh: what is to be seen, z up.
 
     Raises:
         MeshingError: if no point of the box at eye level is in the air.
     """
-    eyes = standpoints(field, lower, upper)
     reach = float(np.linalg.norm(upper - lower))
-    return [look_along(eye, _widest_view(field, eye, reach), UP, FOV) for eye in eyes]
+    eyes = standpoints(field, lower, upper)
+    cameras = [look_along(eye, _widest_view(field, eye, reach), UP, FOV) for eye in eyes]
+    seen = np.array([front_share(mesh, camera) for camera in cameras])
+    first = int(seen.argmax())
+    apart = np.linalg.norm(eyes - eyes[first], axis=1)
+    second = int((seen * np.minimum(apart / (APART_SHARE * reach), 1.0)).argmax())
+    return [cameras[first], cameras[second]]
 
 
-def standpoints(field: Field, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """(2, 3) places at eye level whose distance to surface is a good share of the largest there is."""
+def standpoints(field: Field, lower: np.ndarray, upper: np.ndarray, count: int = CHOICE) -> np.ndarray:
+    """(count, 3) places at eye level, far from each other, with a good share of the largest distance to surface."""
     lowest, highest = (lower[2] + share * (upper[2] - lower[2]) for share in EYE_LEVEL)
     floor = (np.linspace(lower[i], upper[i], LATTICE + 2)[1:-1] for i in (0, 1))
     axes = (*floor, np.linspace(lowest, highest, 3))
@@ -55,10 +66,33 @@ def standpoints(field: Field, lower: np.ndarray, upper: np.ndarray) -> np.ndarra
     clear = field(places)
     if not clear.max() > 0:
         raise MeshingError("no air inside the scan's box at eye level; the field has not learned where the air is")
-    open_ = places[clear >= CLEAR_SHARE * clear.max()]
-    first = open_[np.linalg.norm(open_ - open_.mean(0), axis=1).argmax()]
-    second = open_[np.linalg.norm(open_ - first, axis=1).argmax()]
-    return np.stack([first, second])
+    free = places[clear >= CLEAR_SHARE * clear.max()]
+    apart = np.linalg.norm(free - free.mean(0), axis=1)
+    chosen = []
+    for _ in range(count):
+        chosen.append(free[apart.argmax()])
+        to_last = np.linalg.norm(free - chosen[-1], axis=1)
+        apart = to_last if len(chosen) == 1 else np.minimum(apart, to_last)
+    return np.stack(chosen)
+
+
+def front_share(mesh: TriangleMesh, camera: Camera) -> float:
+    """Share of a coarse picture's cells in which the nearest vertex faces the eye (any, for a mesh without normals)."""
+    some = slice(None, None, 1 + len(mesh.vertices) // MOST_VERTICES)
+    points = camera.to_camera(mesh.vertices[some])
+    ahead = points[:, 2] > 0
+    points = points[ahead]
+    cell = np.floor(camera.to_screen(points) / CELL_PIXELS).astype(np.int64)
+    columns, rows = camera.width // CELL_PIXELS, camera.height // CELL_PIXELS
+    shown = ((cell >= 0) & (cell < [columns, rows])).all(1)
+    number, closeness = cell[shown, 1] * columns + cell[shown, 0], 1 / points[shown, 2]
+    front = np.ones(len(number), dtype=bool)
+    if mesh.normals is not None:
+        normals = mesh.normals[some][ahead][shown] @ camera.axes.T
+        front = (normals * points[shown]).sum(1) < 0
+    nearest = np.zeros(rows * columns)
+    np.maximum.at(nearest, number, closeness)
+    return len(np.unique(number[front & (closeness == nearest[number])])) / len(nearest)
 
 
 def free_ways(field: Field, eye: np.ndarray, rays: np.ndarray, reach: float) -> np.ndarray:
