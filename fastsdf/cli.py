@@ -44,12 +44,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")]
+
+
 @app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
-    ] = False,
-) -> None:
+def _root(version: Version = False) -> None:
     """Large indoor point clouds to clean meshes."""
 
 
@@ -175,9 +174,8 @@ def demo(
 ) -> None:
     """Reconstruct the bundled scan: writes a run folder with mesh.ply and report.html."""
     from fastsdf import report_command
-    from fastsdf.config_io import load_config
 
-    report_command.demo(out, load_config(assignments=assign or (), device=device), show)
+    report_command.demo(out, assign or (), device, show)
 
 
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")

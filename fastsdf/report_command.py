@@ -2,11 +2,12 @@
 """What ``fastsdf report`` and ``fastsdf demo`` do: a run folder in, an HTML file out."""
 
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastsdf import console as ui
 from fastsdf import fit_command
-from fastsdf.config import FitConfig
+from fastsdf.config_io import load_config
 from fastsdf.errors import InputError
 from fastsdf.io import atomic_path, read_mesh
 from fastsdf.report.build import build_report
@@ -54,14 +55,19 @@ def report_run(path: Path, out: Path | None, device: str, up: str = "z") -> Path
     return out
 
 
-def demo(folder: Path, config: FitConfig, show: bool) -> None:
+def demo(folder: Path, assignments: Sequence[str], device: str | None, show: bool) -> None:
     """Reconstructs the bundled scan into a run folder and writes its report.
 
     Args:
         folder: the run folder.
-        config: settings of the fit.
+        assignments: settings of the fit, ``section.key=value``.
+        device: where to fit; None: the best there is.
         show: open the report in a browser.
+
+    Raises:
+        InputError: before any work, if a package is missing or a setting is wrong; at the end, if no browser opens.
     """
+    config = load_config(assignments=assignments, device=device)
     fit_command.fit_scan([demo_scan()], folder, config, {}, page=True)
     out = folder / REPORT
     if show and not webbrowser.open(out.resolve().as_uri()):
