@@ -94,9 +94,7 @@ def fit(
         scene=scene,
         mesh__voxel_size_m=voxel_size,
         training__steps=steps,
-        backend=backend,
-        device=device,
-        seed=seed,
+        **{"backend": backend, "device": device, "seed": seed},
     )
     fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride), report)
 
