@@ -94,7 +94,9 @@ def fit(
         scene=scene,
         mesh__voxel_size_m=voxel_size,
         training__steps=steps,
-        **{"backend": backend, "device": device, "seed": seed},
+        backend=backend,
+        device=device,
+        seed=seed,
     )
     fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride), report)
 
@@ -127,9 +129,7 @@ def mesh(
     run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Mesh file: .ply, .obj, .glb or .stl.")],
     voxel_size: VoxelSize = None,
-    support: Annotated[
-        float | None, typer.Option(help="Keep surface within this many point spacings of the scan; 0 keeps all.")
-    ] = None,
+    support: Annotated[float | None, typer.Option(help="Keep surface within this many point spacings; 0: all.")] = None,
     closed: Annotated[
         bool | None,
         typer.Option(

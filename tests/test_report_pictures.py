@@ -2,12 +2,14 @@
 """The report's cameras, rasteriser, viewpoints and sections against analytic truth."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import trimesh
 from cli_runs import SIZE_M
 
+from fastsdf.config_io import override
 from fastsdf.errors import MeshingError
 from fastsdf.fitted import FittedField
 from fastsdf.report import rasterise as raster
@@ -16,7 +18,7 @@ from fastsdf.report.pictures import BACK, BACKGROUND, GAMMA, draw, facing_only, 
 from fastsdf.report.rasterise import Hits, rasterise
 from fastsdf.report.scene import FRAMES, Box, make_scene
 from fastsdf.report.sections import field_section, map_from_above
-from fastsdf.report.viewpoints import UP, free_ways, front_share, inside_cameras, overhead_camera, standpoints
+from fastsdf.report.viewpoints import UP, cameras_in_air, free_ways, front_share, overhead_camera, standpoints
 from fastsdf.scan import TriangleMesh
 
 FOV = math.radians(60)
@@ -136,14 +138,26 @@ def test_overhead_camera_sees_the_whole_box() -> None:
     assert camera.eye[2] > SIZE_M[2]
 
 
-def test_inside_cameras_stand_in_the_air_apart_and_look_the_long_way() -> None:
+def test_cameras_in_air_stand_in_the_air_apart_and_look_the_long_way() -> None:
     box = trimesh.creation.box(SIZE_M).subdivide_to_size(0.1)
     walls = TriangleMesh(np.asarray(box.vertices) + SIZE_M / 2, np.asarray(box.faces)[:, ::-1])
-    first, second = inside_cameras(room, np.zeros(3), SIZE_M, walls)
+    first, second = cameras_in_air(room, np.zeros(3), SIZE_M, walls)
     assert (room(np.stack([first.eye, second.eye])) > 0.3).all()
     assert np.linalg.norm(first.eye - second.eye) > 1
     for camera in (first, second):
         assert camera.axes[2] @ (SIZE_M / 2 - camera.eye) > 0
+
+
+def test_cameras_around_an_object_look_at_it(tiny_fit: FittedField) -> None:
+    corner = np.full(3, 2.0)
+    cameras = cameras_in_air(lambda p: np.linalg.norm(p, axis=1) - 1, -corner, corner, sphere(), np.zeros(3))
+    for camera in cameras:
+        distance = np.linalg.norm(camera.eye)
+        assert distance > 1 and camera.axes[2] @ camera.eye == pytest.approx(-distance)
+    of_object = replace(tiny_fit, config=override(tiny_fit.config, scene="object"))
+    standing, target = make_scene(of_object, sphere(), "z").standing, make_scene(of_object, sphere(), "z").target
+    assert target == pytest.approx(SIZE_M / 2, abs=0.1)
+    assert (standing.lower < -1).all() and (standing.upper > SIZE_M + 1).all()
 
 
 def test_what_is_seen_from_the_front_counts() -> None:
@@ -171,7 +185,7 @@ def test_cameras_of_a_fit_stand_in_its_air(tiny_fit: FittedField, up: str) -> No
     scene = make_scene(tiny_fit, sphere(), up)
     assert np.linalg.det(scene.axes) == pytest.approx(1) and (scene.axes[2] != 0).sum() == 1
     assert "xyz"[np.abs(scene.axes[2]).argmax()] == up[-1] and (scene.axes[2].sum() < 0) == (up[0] == "-")
-    eyes = standpoints(scene.clear, *scene.dense) @ scene.axes
+    eyes = standpoints(scene.clear, *scene.standing) @ scene.axes
     assert (tiny_fit.sdf(eyes) > 0.2).all() and (room(eyes) > 0.2).all()
     assert (scene.mesh.vertices @ scene.axes == sphere().vertices).all()
 

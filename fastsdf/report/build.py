@@ -16,7 +16,7 @@ from fastsdf.report.page import render
 from fastsdf.report.pictures import draw, facing_only, without_ceiling
 from fastsdf.report.scene import Scene, make_scene
 from fastsdf.report.sections import field_section, map_from_above
-from fastsdf.report.viewpoints import inside_cameras, overhead_camera, standpoints
+from fastsdf.report.viewpoints import cameras_in_air, overhead_camera, standpoints
 from fastsdf.scan import TriangleMesh
 
 SCALE_QUANTILE = 0.95
@@ -70,9 +70,10 @@ def _views(scene: Scene) -> Chapter:
     low = without_ceiling(scene.mesh)
     above = overhead_camera(low.vertices.min(0), low.vertices.max(0))
     pictures = [Picture("From above, without the ceiling", photograph(draw(facing_only(low, above.eye), above)))]
-    for number, camera in enumerate(inside_cameras(scene.clear, *scene.dense, scene.mesh), 1):
+    cameras = cameras_in_air(scene.clear, *scene.standing, scene.mesh, scene.target)
+    for number, camera in enumerate(cameras, 1):
         x, y, z = camera.eye @ scene.axes
-        caption = f"Inside, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
+        caption = f"{'Inside' if scene.target is None else 'Outside'}, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
         pictures.append(Picture(caption, photograph(draw(scene.mesh, camera))))
     text = (
         "The mesh, lit from the eye. From above the walls in front are left out; inside, brick red is the back of a "
@@ -82,7 +83,8 @@ def _views(scene: Scene) -> Chapter:
 
 
 def _sections(scene: Scene) -> Chapter:
-    place, extent = standpoints(scene.clear, *scene.dense)[0], scene.box.upper - scene.box.lower
+    extent = scene.box.upper - scene.box.lower
+    place = standpoints(scene.clear, *scene.standing, 1)[0] if scene.target is None else scene.target
     upright = 1 if extent[0] >= extent[1] else 0
     pictures = []
     for axis, name in ((2, "Horizontal"), (upright, "Vertical")):

@@ -16,6 +16,7 @@ from fastsdf.scan import TriangleMesh
 MARGIN_SHARE = 0.03
 MOST_POINTS = 400_000
 DENSE_QUANTILES = (0.02, 0.98)
+AROUND_SHARE = 0.5
 FRAMES = {
     "x": ("y", "z", "x"),
     "y": ("x", "-z", "y"),
@@ -45,7 +46,8 @@ class Scene:
         mesh: the mesh.
         points: (n, 3) scan points, at most 400,000, spread evenly over their order.
         box: of the field, a little wider than the scan.
-        dense: where nearly all scan points are.
+        standing: where to look from: the box of nearly all scan points, or around it for an object.
+        target: (3,) the middle of an object; None in a room.
     """
 
     names: tuple[str, str, str]
@@ -55,7 +57,8 @@ class Scene:
     mesh: TriangleMesh
     points: np.ndarray
     box: Box
-    dense: Box
+    standing: Box
+    target: np.ndarray | None
 
 
 def make_scene(fitted: FittedField, mesh: TriangleMesh, up: str) -> Scene:
@@ -82,8 +85,12 @@ def make_scene(fitted: FittedField, mesh: TriangleMesh, up: str) -> Scene:
     margin = MARGIN_SHARE * np.ptp(corners, axis=0).max()
     turned = points @ axes.T
     dense = Box(*np.quantile(turned, DENSE_QUANTILES, axis=0))
+    is_object = fitted.config.scene == "object"
+    target = (dense.lower + dense.upper) / 2 if is_object else None
+    around = AROUND_SHARE * (dense.upper - dense.lower).max() if is_object else 0.0
+    standing = Box(dense.lower - around, dense.upper + around)
     box = Box(corners.min(0) - margin, corners.max(0) + margin)
-    return Scene(names, axes, field, clear, _turn(mesh, axes), turned, box, dense)
+    return Scene(names, axes, field, clear, _turn(mesh, axes), turned, box, standing, target)
 
 
 def check_up(up: str) -> tuple[str, str, str]:

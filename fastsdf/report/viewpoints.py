@@ -36,20 +36,24 @@ def overhead_camera(lower: np.ndarray, upper: np.ndarray) -> Camera:
     return framing(choice, look_along(lower, forward, ahead, OVERHEAD_FOV))
 
 
-def inside_cameras(field: Field, lower: np.ndarray, upper: np.ndarray, mesh: TriangleMesh) -> list[Camera]:
+def cameras_in_air(
+    field: Field, lower: np.ndarray, upper: np.ndarray, mesh: TriangleMesh, target: np.ndarray | None = None
+) -> list[Camera]:
     """Two cameras in the air, at about eye level, that see much of the fronts of a mesh and stand apart.
 
     Args:
         field: signed distances (n,) of points (n, 3), positive in the air.
         lower, upper: (3,) corners of the box to stand in, z up.
         mesh: what is to be seen, z up.
+        target: (3,) what they look at; None: each looks where one sees farthest on average.
 
     Raises:
         MeshingError: if no point of the box at eye level is in the air.
     """
     reach = float(np.linalg.norm(upper - lower))
     eyes = standpoints(field, lower, upper)
-    cameras = [look_along(eye, _widest_view(field, eye, reach), UP, FOV) for eye in eyes]
+    ways = [_widest_view(field, eye, reach) if target is None else target - eye for eye in eyes]
+    cameras = [look_along(eye, way, UP, FOV) for eye, way in zip(eyes, ways, strict=True)]
     seen = np.array([front_share(mesh, camera) for camera in cameras])
     first = int(seen.argmax())
     apart = np.linalg.norm(eyes - eyes[first], axis=1)
