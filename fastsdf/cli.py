@@ -44,12 +44,11 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")]
+
+
 @app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
-    ] = False,
-) -> None:
+def _root(version: Version = False) -> None:
     """Large indoor point clouds to clean meshes."""
 
 
@@ -71,6 +70,9 @@ def fit(
     backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
     device: Device = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write report.html (needs matplotlib, jinja2).")
+    ] = False,
 ) -> None:
     """Reconstruct a surface from a scan: writes mesh.ply, config.yaml, run.json and checkpoint.pt into a run folder."""
     from fastsdf import fit_command
@@ -82,7 +84,7 @@ def fit(
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
             )
-        fit_command.resume_run(resume)
+        fit_command.resume_run(resume, report)
         return
     if not scans:
         raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
@@ -97,7 +99,7 @@ def fit(
         device=device,
         seed=seed,
     )
-    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride, units))
+    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride, units), report)
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -126,6 +128,32 @@ def info(
 
 app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")(mesh)
 app.command(epilog="Example: fastsdf grid runs/room -o sdf.npz --voxel-size 0.05")(grid)
+
+
+@app.command("report", epilog="Example: fastsdf report runs/room -o room.html")
+def report_(
+    run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="HTML file (default: report.html in RUN).")] = None,
+    up: Annotated[str, typer.Option(help="Axis of the scan that points up: x, y, z, -x, -y or -z.")] = "z",
+    device: Device = None,
+) -> None:
+    """Write a page about a run: pictures, sections of the field, training curves, figures."""
+    from fastsdf import report_command
+
+    report_command.report_run(run, out, device or "auto", up)
+
+
+@app.command(epilog="Example: fastsdf demo --open")
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder.")] = Path("runs/demo"),
+    assign: Assignments = None,
+    device: Device = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Reconstruct the bundled scan: writes a run folder with mesh.ply and report.html."""
+    from fastsdf import report_command
+
+    report_command.demo(out, assign or (), device, show)
 
 
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")

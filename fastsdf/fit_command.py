@@ -45,11 +45,14 @@ class Stopwatch:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
 
 
-def fit_scan(scans: Sequence[Path], out: Path | None, config: FitConfig, reading: dict[str, Any]) -> None:
+def fit_scan(
+    scans: Sequence[Path], out: Path | None, config: FitConfig, reading: dict[str, Any], page: bool = False
+) -> None:
     """The main job: scans in, run folder out (None: named after the first scan).
 
-    ``reading`` holds options of `fastsdf.io.read_point_cloud`.
+    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too.
     """
+    _check_page(page)
     console, watch = ui.make_console(), Stopwatch()
     names = [str(scan) for scan in expand_paths(scans)]
     with watch.stage("read"):
@@ -64,15 +67,33 @@ def fit_scan(scans: Sequence[Path], out: Path | None, config: FitConfig, reading
     run.write_config(session.config)
     console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
     _finish(console, run, session, watch, {})
+    _write_page(run, session, page)
 
 
-def resume_run(path: Path) -> None:
-    """Goes on with an interrupted fit."""
+def resume_run(path: Path, page: bool = False) -> None:
+    """Goes on with an interrupted fit; ``page`` as in `fit_scan`."""
+    _check_page(page)
     console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
     with watch.stage("read"):
         session = run.resume()
     console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
     _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
+    _write_page(run, session, page)
+
+
+def _check_page(wanted: bool) -> None:
+    """Raises InputError before any work if a page is wanted and cannot be made."""
+    if wanted:
+        from fastsdf.report_command import check_report  # only those who want pages load this
+
+        check_report()
+
+
+def _write_page(run: RunFolder, session: Session, wanted: bool) -> None:
+    if wanted:
+        from fastsdf.report_command import report_run
+
+        report_run(run.path, None, str(session.device))
 
 
 def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, origin: dict[str, Any]) -> None:

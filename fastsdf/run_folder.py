@@ -13,7 +13,8 @@ import torch
 import yaml
 
 from fastsdf.config import FitConfig
-from fastsdf.errors import CheckpointError
+from fastsdf.config_io import validate_config
+from fastsdf.errors import CheckpointError, ConfigError
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
 from fastsdf.io import atomic_path
@@ -52,6 +53,20 @@ class RunFolder:
         """Writes run.json."""
         write_json(report, self.path / "run.json")
 
+    def read_report(self) -> dict[str, Any]:
+        """Content of run.json; empty if there is none (unfinished runs and saved fields).
+
+        Raises:
+            CheckpointError: if the file is damaged.
+        """
+        path = self.path / "run.json"
+        if not path.is_file():
+            return {}
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}); delete it, or run 'fastsdf fit' again") from error
+
     def save(self, session: Session, finished: bool) -> None:
         """Writes a checkpoint; the states of optimiser and generator are left out of a finished one."""
         state = session.state
@@ -89,11 +104,11 @@ class RunFolder:
         """The fitted field on a device, with the fastest backend there.
 
         Raises:
-            CheckpointError: as `load`.
+            CheckpointError: as `load`, or if its settings are not those of this version.
             ConfigError: if the device is not there.
         """
         content = self.load()
-        config = FitConfig.model_validate(content["config"])
+        config = self._config(content)
         device = choose_device(device)
         spec = FieldSpec.from_state(content["spec"])
         backend, _ = choose_backend(config.model_copy(update={"backend": "auto"}), device, spec.grid)
@@ -113,7 +128,7 @@ class RunFolder:
             raise CheckpointError(
                 f"{self.path} is already finished; mesh it with 'fastsdf mesh {self.path} -o OUT.ply'"
             )
-        config = FitConfig.model_validate(content["config"])
+        config = self._config(content)
         device = choose_device(config.device)
         spec = FieldSpec.from_state(content["spec"])
         backend, reason = choose_backend(config, device, spec.grid)
@@ -124,6 +139,13 @@ class RunFolder:
         state.sampler.generator.set_state(content["generator"])
         state.step, state.seconds, state.history = content["step"], content["seconds"], content["history"]
         return Session(config, prepared, state, device, reason)
+
+    def _config(self, content: dict[str, Any]) -> FitConfig:
+        """The settings of a checkpoint, checked."""
+        try:
+            return validate_config(content["config"])
+        except ConfigError as error:
+            raise CheckpointError(f"{self.checkpoint} is of another version of fastsdf ({error}); fit again") from error
 
 
 def write_json(content: Any, path: Path) -> None:

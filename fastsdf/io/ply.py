@@ -14,6 +14,7 @@ from fastsdf.io.ply_header import PlyHeader, read_ply_header
 from fastsdf.scan import PointCloud, TriangleMesh
 
 _FACE_LISTS = ("vertex_indices", "vertex_index")
+_TRUST = ("confidence", "measured")
 
 
 def read_ply_cloud(path: str | Path) -> PointCloud:
@@ -42,6 +43,8 @@ def read_ply_cloud(path: str | Path) -> PointCloud:
 def read_ply_mesh(path: str | Path) -> TriangleMesh:
     """Read a PLY mesh; polygons become triangle fans. Vertices keep the file's precision and order.
 
+    Of other vertex properties ``confidence`` and ``measured``, which ``fastsdf fit`` writes, become attributes.
+
     Raises:
         ScanError: the file is missing, not a PLY, damaged, or has no faces.
     """
@@ -53,9 +56,11 @@ def read_ply_mesh(path: str | Path) -> TriangleMesh:
     names = [name for name in _FACE_LISTS if name in header.elements["face"].lists]
     if not names:
         raise ScanError(f"{path}: the face element has no list named {' or '.join(_FACE_LISTS)}: export the mesh again")
-    cloud = cloud_from_columns(_vertex_columns(data))
+    columns = _vertex_columns(data)
+    cloud = cloud_from_columns(columns)
     faces = _fan_triangles(data["face"].data[names[0]])
-    return TriangleMesh(cloud.points, faces, cloud.normals, cloud.colors)
+    trust = {name: columns[name] for name in _TRUST if name in columns}
+    return TriangleMesh(cloud.points, faces, cloud.normals, cloud.colors, trust)
 
 
 def read_ply_flags(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:

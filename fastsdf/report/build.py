@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""A fitted field and its mesh to a page: every picture, chart and table of a report."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastsdf.fitted import FittedField
+from fastsdf.meshing.attributes import CONFIDENCE
+from fastsdf.report import plots, tables
+from fastsdf.report.content import Chapter, Picture
+from fastsdf.report.figures import photograph
+from fastsdf.report.page import render
+from fastsdf.report.pictures import draw, facing_only, without_ceiling
+from fastsdf.report.scene import Scene, make_scene
+from fastsdf.report.sections import field_section, map_from_above
+from fastsdf.report.viewpoints import cameras_in_air, overhead_camera, standpoints
+from fastsdf.scan import TriangleMesh
+
+SCALE_QUANTILE = 0.95
+
+
+def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any], up: str = "z") -> str:
+    """The HTML text of a report.
+
+    Args:
+        fitted: the field of a run.
+        mesh: its mesh.
+        report: content of its run.json; empty where there is none.
+        up: the scan's axis that points up (`fastsdf.report.scene.check_up`).
+    """
+    scene = make_scene(fitted, mesh, up)
+    residuals_mm = 1e3 * np.abs(scene.field(scene.points))
+    residual = {"median": float(np.median(residuals_mm)), "mean": float(residuals_mm.mean())}
+    chapters = [
+        _views(scene),
+        _sections(scene),
+        _training(fitted),
+        _confidence(scene),
+        _residual(scene, residuals_mm),
+        _figures(fitted, mesh, report, residual),
+        Chapter("settings", "Settings", tables=(tables.settings_table(fitted.config.model_dump(mode="json")),)),
+    ]
+    return render(f"{scan_name(fitted)}: fastsdf report", _headline(fitted, mesh, report, residual), chapters)
+
+
+def scan_name(fitted: FittedField) -> str:
+    """File names of the scans, or "scan" for arrays."""
+    given = fitted.scan.facts.get("scan", "scan")
+    return ", ".join(Path(name).name for name in ([given] if isinstance(given, str) else given))
+
+
+def _headline(
+    fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any], residual: Mapping[str, float]
+) -> list[tuple[str, str]]:
+    facts, total_s = fitted.scan.facts, report.get("seconds", {}).get("total", fitted.seconds)
+    return [
+        ("points", f"{facts['points']:,}"),
+        ("extent", " x ".join(f"{side:.1f}" for side in facts["extent_m"]) + " m"),
+        ("faces", f"{len(mesh.faces):,}"),
+        ("median |u| at the points", f"{residual['median']:.2f} mm"),
+        ("steps", f"{fitted.step:,}"),
+        ("time", f"{total_s:.1f} s"),
+    ]
+
+
+def _views(scene: Scene) -> Chapter:
+    low = without_ceiling(scene.mesh)
+    above = overhead_camera(low.vertices.min(0), low.vertices.max(0))
+    pictures = [Picture("From above, without the ceiling", photograph(draw(facing_only(low, above.eye), above)))]
+    cameras = cameras_in_air(scene.clear, *scene.standing, scene.mesh, scene.target)
+    for number, camera in enumerate(cameras, 1):
+        x, y, z = camera.eye @ scene.axes
+        caption = f"{'Inside' if scene.target is None else 'Outside'}, view {number} from ({x:.2f}, {y:.2f}, {z:.2f})"
+        pictures.append(Picture(caption, photograph(draw(scene.mesh, camera))))
+    text = (
+        "The mesh, lit from the eye. From above the walls in front are left out; inside, brick red is the back of a "
+        "surface, seen from within solid."
+    )
+    return Chapter("views", "Views", text, tuple(pictures))
+
+
+def _sections(scene: Scene) -> Chapter:
+    extent = scene.box.upper - scene.box.lower
+    place = standpoints(scene.clear, *scene.standing, 1)[0] if scene.target is None else scene.target
+    upright = 1 if extent[0] >= extent[1] else 0
+    pictures = []
+    for axis, name in ((2, "Horizontal"), (upright, "Vertical")):
+        section = field_section(scene.field, scene.box, axis, float(place[axis]), scene.names)
+        pictures.append(Picture(f"{name} section at {section.plane} m", plots.field_chart(section)))
+    text = "The signed distance u: positive (red) in the air, negative (blue) in solid; the black line is u = 0."
+    return Chapter("sections", "Sections of the field", text, tuple(pictures))
+
+
+def _training(fitted: FittedField) -> Chapter:
+    history, half_extent_m, rate = fitted.history, fitted.transform.half_extent_m, fitted.config.training.rate
+    if not history:
+        return Chapter("training", "Training", "This run keeps no readings of its training.")
+    pictures = (
+        Picture("Distance terms of the loss", plots.distance_losses(history, half_extent_m)),
+        Picture("Other terms of the loss", plots.other_losses(history)),
+        Picture("Viscosity and step size of the differences", plots.schedules(history, half_extent_m)),
+        Picture("Learning rates", plots.learning_rates(history, {"grid": rate.grid, "network": rate.network})),
+    )
+    return Chapter("training", "Training", "Means between two readings, before weighting.", pictures)
+
+
+def _confidence(scene: Scene) -> Chapter:
+    values = scene.mesh.attributes.get(CONFIDENCE)
+    if values is None:
+        return Chapter("confidence", "Confidence", "The mesh has no confidence per vertex.")
+    chart = plots.map_chart(map_from_above(scene.mesh.vertices, values, scene.names), "mean confidence", (0.0, 1.0))
+    text = "The share of the 8 nearest scan points that support a vertex, averaged over each column."
+    return Chapter("confidence", "Confidence", text, (Picture("Confidence of the vertices from above", chart),))
+
+
+def _residual(scene: Scene, residuals_mm: np.ndarray) -> Chapter:
+    limit = max(float(np.quantile(residuals_mm, SCALE_QUANTILE)), 1e-6)
+    pictures = (
+        Picture("Histogram of |u| at the scan points", plots.residual_histogram(residuals_mm)),
+        Picture(
+            "|u| at the scan points from above",
+            plots.map_chart(map_from_above(scene.points, residuals_mm, scene.names), "mean |u| [mm]", (0.0, limit)),
+        ),
+    )
+    text = f"Distance of the surface to {len(scene.points):,} scan points, smoothed as for the fit."
+    return Chapter("residual", "Residual", text, pictures)
+
+
+def _figures(
+    fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, Any], residual: Mapping[str, float]
+) -> Chapter:
+    counts = {"vertices": len(mesh.vertices), "faces": len(mesh.faces)}
+    seconds = report.get("seconds", {"training": fitted.seconds})
+    shown = (
+        tables.metrics_table({**report.get("metrics", {}), **counts}, residual),
+        tables.timings_table(seconds, report.get("peak_memory_gib", {})),
+        tables.scan_table(fitted.scan.facts),
+        tables.machine_table(report),
+    )
+    return Chapter("figures", "Figures", tables=shown)

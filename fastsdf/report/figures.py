@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Figures and pictures as image files in memory. The only place that imports matplotlib, which is optional."""
+
+from collections.abc import Callable
+from io import BytesIO
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fastsdf.errors import InputError
+
+Figure: TypeAlias = Any  # matplotlib's
+Axes: TypeAlias = Any
+DPI = 130
+JPEG_QUALITY = 88
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False}
+
+
+def load_matplotlib() -> ModuleType:
+    """The module ``matplotlib`` with its figures and images, imported on the first call.
+
+    Raises:
+        InputError: if it is not installed.
+    """
+    try:
+        import matplotlib
+        import matplotlib.figure
+        import matplotlib.image
+    except ImportError as error:
+        raise InputError(f"reports need matplotlib ({error}): pip install matplotlib jinja2") from error
+    return matplotlib
+
+
+def chart(paint: Callable[[Figure, Axes], None], size: tuple[float, float] = (6.4, 3.6)) -> bytes:
+    """The PNG file of a figure; no display is needed.
+
+    Args:
+        paint: draws into a figure and its axes.
+        size: width and height, inches.
+    """
+    matplotlib = load_matplotlib()
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+        paint(figure, figure.subplots())
+        file = BytesIO()
+        figure.savefig(file, format="png", dpi=DPI)
+    return file.getvalue()
+
+
+def photograph(pixels: np.ndarray) -> bytes:
+    """The JPEG file of (height, width, 3) uint8 pixels."""
+    file = BytesIO()
+    options = {"quality": JPEG_QUALITY}
+    load_matplotlib().image.imsave(file, pixels, format="jpeg", pil_kwargs=options)
+    return file.getvalue()

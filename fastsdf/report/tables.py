@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The tables of a report: figures of a run as rows of text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastsdf.console import format_value
+from fastsdf.report.content import Table
+
+METRIC_NAMES = {
+    "surface_residual_m": ("mean |u| on the points, last readings", 1e3, "mm"),
+    "eikonal_residual": ("eikonal residual off the surface", 1.0, ""),
+    "eikonal_residual_surface": ("eikonal residual on the points", 1.0, ""),
+}
+
+
+def metrics_table(metrics: Mapping[str, Any], residual: Mapping[str, float]) -> Table:
+    """Metrics of a run (``metrics`` of run.json) and of its |u| at the points (name -> millimetres)."""
+    rows = [(f"|u| at the points, {name}", format_value(value), "mm") for name, value in residual.items()]
+    for name, value in metrics.items():
+        label, scale, unit = METRIC_NAMES.get(name, (name.replace("_", " "), 1, ""))
+        rows.append((label, format_value(None if value is None else scale * value), unit))
+    return Table("Metrics", rows)
+
+
+def scan_table(facts: Mapping[str, Any]) -> Table:
+    """The measured scan (`PreparedScan.facts`)."""
+    extent = " x ".join(f"{side:.2f}" for side in facts["extent_m"])
+    rows = [
+        ("points", format_value(facts["points"]), ""),
+        ("points in the scene's box", format_value(facts["points_in_box"]), ""),
+        ("extent", extent, "m"),
+        ("spacing", format_value(1e3 * facts["spacing_m"]), "mm"),
+        ("noise", format_value(1e3 * facts["noise_m"]), "mm"),
+        ("area seen", format_value(facts["area_m2"]), "m\N{SUPERSCRIPT TWO}"),
+        ("sign evidence", str(facts["sign_evidence"]), ""),
+        *(("note", str(note), "") for note in facts["notes"]),
+    ]
+    return Table("Scan", rows)
+
+
+def timings_table(seconds: Mapping[str, float], memory_gib: Mapping[str, float]) -> Table:
+    """Wall times by stage and peak memory by place."""
+    rows = [(name, format_value(float(value)), "s") for name, value in seconds.items()]
+    rows += [(f"peak memory, {name}", format_value(float(value)), "GiB") for name, value in memory_gib.items()]
+    return Table("Timings", rows)
+
+
+def machine_table(report: Mapping[str, Any]) -> Table:
+    """Device, backend, seed and versions (run.json)."""
+    names = ("device", "backend", "backend_reason", "seed", "parameters")
+    rows = [(name.replace("_", " "), format_value(report[name]), "") for name in names if name in report]
+    versions = report.get("versions", {})
+    return Table("Machine", rows + [(f"version of {name}", str(value), "") for name, value in versions.items()])
+
+
+def settings_table(settings: Mapping[str, Any]) -> Table:
+    """All settings by dotted key."""
+    return Table("Settings", [(key, format_value(value), "") for key, value in _flat(settings, "")])
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    """(dotted key, value) of nested mappings, in order."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
+    return rows
