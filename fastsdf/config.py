@@ -50,7 +50,7 @@ class PrepareConfig(_Section):
         le=512,
         description="points that agree on a plane move onto it, out of this many; 0: none",
     )
-    smoothing_rounds: int = Field(default=1, ge=0, le=50, description="rounds of bilateral noise removal on the points")
+    smoothing_rounds: int = Field(default=2, ge=0, le=50, description="rounds of bilateral noise removal on the points")
 
 
 class OperatorsConfig(_Section):
