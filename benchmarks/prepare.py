@@ -20,6 +20,7 @@ from scipy.spatial import KDTree
 
 from fastsdf.config import FitConfig
 from fastsdf.config_io import load_config
+from fastsdf.flattening import flatten_points
 from fastsdf.free_paths import path_difference
 from fastsdf.io import read_point_cloud
 from fastsdf.local_geometry import measure_local_geometry
@@ -79,7 +80,7 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     """Times the whole, then the parts by themselves."""
     prepared = timed("prepare_scan", prepare_scan, cloud, config)
     resolved = resolve_for(prepared, config, device)
-    timed("sampler with near pool", Sampler, prepared.surface, resolved.sampling, device, torch.float32, 1)
+    timed("sampler with near pool", Sampler, prepared.training, resolved.sampling, device, torch.float32, 1)
     points = timed("- points to the device", lambda: torch.tensor(cloud.points, device=device))
     transform = timed("- scene box", fit_transform, points)
     inside = timed("- points in the box", transform.contains, points)
@@ -95,7 +96,9 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     oriented = timed("- orientation (all)", orient, points, geometry.normals, geometry.spacing)
     normals = oriented.sign[:, None] * geometry.normals
     arguments = (points, normals, geometry.spacing, geometry.nearest, geometry.noise, config.prepare.smoothing_rounds)
-    timed("- smoothing", smooth_points, *arguments)
+    smooth, normals = timed("- smoothing", smooth_points, *arguments)
+    known = (geometry.index, geometry.noise, config.prepare.plane_neighbours)
+    timed("- flattening", flatten_points, points, smooth, normals, *known)
 
 
 def check(cloud: PointCloud, config: FitConfig, device: str) -> None:

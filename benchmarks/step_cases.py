@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastsdf.adam import Moments
+from fastsdf.adam import Moments, Pace
 from fastsdf.backends.base import Backend
 from fastsdf.captured import CapturedSteps, can_capture
 from fastsdf.config import FitConfig
@@ -104,7 +104,7 @@ def adam_case(field: HashGridSDF, grad: Tensor) -> Callable[[], None]:
     table = field.table.detach().clone()
     moments = Moments(torch.zeros_like(table), torch.zeros_like(table))
     one = torch.ones((), device=table.device)
-    return lambda: field.backend.adam_update(table, grad, moments, one, one, 1e-3)
+    return lambda: field.backend.adam_update(table, grad, moments, Pace(one, one, 1e-3))
 
 
 def kernel_cases(setting: Setting, device: str) -> Iterator[Case]:

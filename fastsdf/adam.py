@@ -26,40 +26,37 @@ class Moments(NamedTuple):
     square: Tensor
 
 
-class AdamUpdate(Protocol):
-    """One Adam step of one parameter, in place; values with a gradient of 0 stay as they are.
+class Pace(NamedTuple):
+    """How far a step goes.
 
-    Args:
-        param, grad: the contiguous parameter and its gradient.
-        moments: changed too.
+    Attributes:
         count: steps taken with this one, a tensor of one element.
         factor: what the rate is multiplied by, a tensor of one element.
         rate: learning rate.
         decay: (n,) weight decay of the n rows of the parameter, or None.
     """
 
-    def __call__(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        moments: Moments,
-        count: Tensor,
-        factor: Tensor,
-        rate: float,
-        decay: Tensor | None = None,
-    ) -> None: ...
+    count: Tensor
+    factor: Tensor
+    rate: float
+    decay: Tensor | None = None
 
 
-def adam_update(
-    param: Tensor,
-    grad: Tensor,
-    moments: Moments,
-    count: Tensor,
-    factor: Tensor,
-    rate: float,
-    decay: Tensor | None = None,
-) -> None:
+class AdamUpdate(Protocol):
+    """One Adam step of one parameter, in place; values with a gradient of 0 stay as they are.
+
+    Args:
+        param, grad: the contiguous parameter and its gradient.
+        moments: changed too.
+        pace: how far to go.
+    """
+
+    def __call__(self, param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None: ...
+
+
+def adam_update(param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None:
     """See `AdamUpdate`; the reference in torch."""
+    count, factor, rate, decay = pace
     touched = grad != 0
     mean = torch.lerp(moments.mean, grad, 1 - MEAN_DECAY)
     square = torch.lerp(moments.square, grad.square(), 1 - SQUARE_DECAY)
@@ -108,9 +105,9 @@ class Adam:
         """
         self.count += 1
         factor = factor if isinstance(factor, Tensor) else torch.full_like(self.count, factor)
-        rules = [(group.rate, group.decay) for group in self.groups for _ in group.params]
-        for param, grad, moments, rule in zip(self.params, grads, self.moments, rules, strict=True):
-            self._update(param, grad, moments, self.count, factor, *rule)
+        paces = [Pace(self.count, factor, group.rate, group.decay) for group in self.groups for _ in group.params]
+        for param, grad, moments, pace in zip(self.params, grads, self.moments, paces, strict=True):
+            self._update(param, grad, moments, pace)
 
     def state_dict(self) -> dict[str, Any]:
         """Moments and step count, for a checkpoint."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.eigen import scatter_matrices, smallest_eigenpair
-from fastsdf.nearest import point_index
+from fastsdf.nearest import PointIndex
 from fastsdf.vectors import dot
 
 MIN_SHARE = 1 / 3
@@ -25,7 +25,7 @@ CHUNK = 1 << 15
 
 
 def flatten_points(
-    points: Tensor, smooth: Tensor, normals: Tensor, noise: float, neighbours: int
+    points: Tensor, smooth: Tensor, normals: Tensor, index: PointIndex, noise: float, neighbours: int
 ) -> tuple[Tensor, Tensor, float]:
     """Points and normals with the noise averaged out over planes.
 
@@ -33,6 +33,7 @@ def flatten_points(
         points: (n, 3) float64, as measured: they tell a plane from two.
         smooth: (n, 3) where they go if no plane explains them.
         normals: (n, 3) unit normals; neighbours that face another way count as another surface.
+        index: over the points, in whatever frame.
         noise: standard deviation of the noise, in the units of the points.
         neighbours: size of the neighbourhoods; 0 moves none.
 
@@ -41,8 +42,9 @@ def flatten_points(
     """
     if neighbours == 0 or noise <= 0:
         return smooth, normals, 0.0
-    _, nearest = point_index(points).query(points, min(neighbours + 1, len(points)))
-    parts = [_flatten(points, normals, rows, noise) for rows in nearest.split(CHUNK)]
+    count = min(neighbours + 1, len(points))
+    rows = (index.query(part, count)[1] for part in index.points.split(CHUNK))
+    parts = [_flatten(points, normals, nearest, noise) for nearest in rows]
     flat_points, flat_normals, flat = (torch.cat(part) for part in zip(*parts, strict=True))
     moved = torch.where(flat[:, None], flat_points, smooth), torch.where(flat[:, None], flat_normals, normals)
     return *moved, float(flat.double().mean())

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from fastsdf.nearest import point_index
+from fastsdf.nearest import PointIndex, point_index
 from fastsdf.plane_fits import edge_preserving_normals, fit_planes
 from fastsdf.quantiles import median
 
@@ -23,12 +23,14 @@ class LocalGeometry:
         normals: (n, 3) unit normals, of arbitrary sign, see `edge_preserving_normals`.
         roughness: (n,) rms distance of the neighbours to their plane.
         nearest: (n, k + 1) int64 indices of the nearest points, the point itself first.
+        index: over the points.
     """
 
     spacing: Tensor
     normals: Tensor
     roughness: Tensor
     nearest: Tensor
+    index: PointIndex
 
     @cached_property
     def median_spacing(self) -> float:
@@ -56,10 +58,11 @@ def measure_local_geometry(points: Tensor, neighbours: int = 16) -> LocalGeometr
         points: (n, 3) float64, n > neighbours.
         neighbours: size k of the neighbourhood, at least 16.
     """
-    distance, nearest = point_index(points).query(points, neighbours + 1)
+    index = point_index(points)
+    distance, nearest = index.query(points, neighbours + 1)
     extent = float((points.amax(0) - points.amin(0)).max())
     floor = np.finfo(np.float32).eps * max(extent, 1e-30)
     spacing = (distance[:, -1] * np.sqrt(np.pi / neighbours)).clamp_min(floor)
     fits = fit_planes(points, nearest)
     roughness = fits.deviation * np.sqrt((neighbours - 2) / (neighbours + 1))
-    return LocalGeometry(spacing, edge_preserving_normals(points, nearest, fits), roughness, nearest)
+    return LocalGeometry(spacing, edge_preserving_normals(points, nearest, fits), roughness, nearest, index)

@@ -96,7 +96,9 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     rounds = config.prepare.smoothing_rounds
     local = transform.centered(measured.points)
     smooth, normals = smooth_points(local, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds)
-    points, normals, flat = flatten_points(local, smooth, normals, geometry.noise, config.prepare.plane_neighbours)
+    points, normals, flat = flatten_points(
+        local, smooth, normals, geometry.index, geometry.noise, config.prepare.plane_neighbours
+    )
     unit, spacing = points / transform.half_extent_m, geometry.spacing / transform.half_extent_m
     columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
     surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor
 
-from fastsdf.adam import AdamUpdate, Moments
+from fastsdf.adam import AdamUpdate, Moments, Pace
 
 SIZES = (0, 1, 1023, 1025)
 
@@ -29,5 +29,5 @@ def adam_steps(
         grad = torch.randn((size, 2), generator=generator).to(device, dtype)[:, 0]
         grad[::3] = 0
         count, factor = (torch.tensor(value, dtype=dtype, device=device) for value in (step, 1 / step))
-        update(param, grad, moments, count, factor, 1e-2, decay)
+        update(param, grad, moments, Pace(count, factor, 1e-2, decay))
     return param, *moments

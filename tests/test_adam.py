@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Adam, AdamUpdate, Moments, ParameterGroup, adam_update
+from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Adam, AdamUpdate, Moments, Pace, ParameterGroup, adam_update
 from fastsdf.backends.registry import load_backend
 
 
@@ -37,7 +37,7 @@ def test_what_a_step_does_not_touch_stays(update: AdamUpdate) -> None:
     before += [m.clone() for m in moments]
     grad = draw(9, seed=3)
     grad[::2] = 0
-    update(param, grad, moments, torch.tensor(3.0), torch.tensor(1.0), 0.1)
+    update(param, grad, moments, Pace(torch.tensor(3.0), torch.tensor(1.0), 0.1))
     for old, new in zip(before, (param, *moments), strict=True):
         assert torch.equal(new[::2], old[::2])
         assert (new[1::2] != old[1::2]).all()
@@ -52,7 +52,7 @@ def test_numba_agrees_with_the_reference(shape: tuple[int, ...], dtype: torch.dt
         moments = Moments(torch.zeros_like(param), torch.zeros_like(param))
         for step in (1.0, 2.0, 3.0):
             grad = draw(*shape[::-1], seed=int(step)).to(dtype).movedim(0, -1).reshape(shape)
-            update(param, grad, moments, torch.tensor(step), torch.tensor(0.5), 1e-2)
+            update(param, grad, moments, Pace(torch.tensor(step), torch.tensor(0.5), 1e-2))
         results.append((param, *moments))
     for a, b in zip(*results, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
@@ -66,7 +66,7 @@ def test_decay_shrinks_touched_rows_only(update: AdamUpdate) -> None:
     for strength in (None, decay):
         end = param.clone()
         moments = Moments(torch.zeros_like(param), torch.zeros_like(param))
-        update(end, grad, moments, *torch.tensor([1.0, 0.5], dtype=torch.float64), 0.02, strength)
+        update(end, grad, moments, Pace(*torch.tensor([1.0, 0.5], dtype=torch.float64), 0.02, strength))
         ends.append(end)
     lost = 0.01 * decay[:, None] * param
     lost[1] = 0

@@ -30,8 +30,10 @@ def wall(rng: np.random.Generator, count: int = 5000, noise: float = NOISE) -> n
 
 def flatten(points: np.ndarray, normals: np.ndarray, neighbours: int = 96) -> tuple[np.ndarray, np.ndarray, float]:
     """`flatten_points` for arrays, with the points as they are where no plane explains them."""
-    tensors = torch.from_numpy(points), torch.from_numpy(points), torch.from_numpy(normals)
-    moved, turned, share = flatten_points(*tensors, NOISE, neighbours)
+    cloud = torch.from_numpy(points)
+    moved, turned, share = flatten_points(
+        cloud, cloud, torch.from_numpy(normals), point_index(cloud), NOISE, neighbours
+    )
     return moved.numpy(), turned.numpy(), share
 
 
@@ -140,5 +142,5 @@ def test_nothing_moves_where_it_is_switched_off_or_free_of_noise() -> None:
     points = torch.from_numpy(wall(np.random.default_rng(8), 300))
     elsewhere, normals = points + 1, torch.ones_like(points)
     for noise, neighbours in ((NOISE, 0), (0.0, 96)):
-        moved, turned, share = flatten_points(points, elsewhere, normals, noise, neighbours)
+        moved, turned, share = flatten_points(points, elsewhere, normals, point_index(points), noise, neighbours)
         assert moved is elsewhere and turned is normals and share == 0

@@ -12,7 +12,6 @@ from fastsdf.self_accuracy import (
     root_mean_square_of_means,
     self_accuracy,
     squared_error_by_noise,
-    surface_distance,
 )
 
 
@@ -53,7 +52,7 @@ def test_rows_of_few_points_do_not_count() -> None:
 def test_distances_are_those_of_the_zero_set(tiny_fit: fastsdf.FittedField) -> None:
     mesh = tiny_fit.extract_mesh()
     on_it = mesh.vertices[:: max(len(mesh.vertices) // 500, 1)]
-    assert np.median(np.abs(surface_distance(tiny_fit, on_it))) < 1e-3
+    assert np.median(np.abs(tiny_fit.surface_distance(on_it))) < 1e-3
 
 
 def test_a_fit_reports_its_own_error(tiny_fit: fastsdf.FittedField) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from fastsdf.adam import Moments
+from fastsdf.adam import Moments, Pace
 from fastsdf.errors import UnsupportedDerivative
 from fastsdf.grid import GridSpec
 
@@ -69,16 +69,7 @@ class Backend(Protocol):
         """
         ...
 
-    def adam_update(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        moments: Moments,
-        count: Tensor,
-        factor: Tensor,
-        rate: float,
-        decay: Tensor | None = None,
-    ) -> None:
+    def adam_update(self, param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
         ...
 

@@ -15,7 +15,7 @@ from numba import njit, prange
 from torch import Tensor
 from torch.nn import functional
 
-from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments
+from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments, Pace
 from fastsdf.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.backends.numba_softplus import Softplus
 from fastsdf.grid import HASH_PRIMES, GridSpec
@@ -45,21 +45,11 @@ class NumbaBackend:
             return functional.softplus(x, beta)
         return Softplus.apply(x, beta)  # pyright: ignore[reportReturnType]
 
-    def adam_update(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        moments: Moments,
-        count: Tensor,
-        factor: Tensor,
-        rate: float,
-        decay: Tensor | None = None,
-    ) -> None:
+    def adam_update(self, param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None:
         """See `fastsdf.adam.AdamUpdate`."""
-        steps = float(count)
+        steps, rate = float(pace.count), pace.rate * float(pace.factor)
         arrays = [a.detach().reshape(-1).numpy() for a in (param, grad.contiguous(), *moments)]
-        rate *= float(factor)
-        lost = np.zeros(1, arrays[0].dtype) if decay is None else rate * decay.numpy()
+        lost = np.zeros(1, arrays[0].dtype) if pace.decay is None else rate * pace.decay.numpy()
         _adam(*arrays, lost, rate / (1 - MEAN_DECAY**steps), 1 / (1 - SQUARE_DECAY**steps))
 
 

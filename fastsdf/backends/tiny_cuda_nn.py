@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from fastsdf.adam import Moments, adam_update
+from fastsdf.adam import adam_update
 from fastsdf.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.errors import BackendUnavailable
 from fastsdf.grid import ALIGNMENT, GridSpec
@@ -65,18 +65,7 @@ class TinyCudaNNBackend:
         refuse_point_gradient(x, self.info)
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
 
-    def adam_update(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        moments: Moments,
-        count: Tensor,
-        factor: Tensor,
-        rate: float,
-        decay: Tensor | None = None,
-    ) -> None:
-        """See `fastsdf.adam.AdamUpdate`."""
-        adam_update(param, grad, moments, count, factor, rate, decay)
+    adam_update = staticmethod(adam_update)
 
 
 class _Encode(torch.autograd.Function):

@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor
 
-from fastsdf.adam import Moments, adam_update
+from fastsdf.adam import adam_update
 from fastsdf.backends.base import BackendInfo
 from fastsdf.grid import HASH_PRIMES, GridSpec
 
@@ -19,18 +19,7 @@ class TorchBackend:
         levels = [_encode_level(x, table, grid, level) for level in range(num_levels)]
         return torch.cat(levels, dim=-1)
 
-    def adam_update(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        moments: Moments,
-        count: Tensor,
-        factor: Tensor,
-        rate: float,
-        decay: Tensor | None = None,
-    ) -> None:
-        """See `fastsdf.adam.AdamUpdate`."""
-        adam_update(param, grad, moments, count, factor, rate, decay)
+    adam_update = staticmethod(adam_update)
 
 
 def _encode_level(x: Tensor, table: Tensor, grid: GridSpec, level: int) -> Tensor:

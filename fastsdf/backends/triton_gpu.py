@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fastsdf.adam import Moments
 from fastsdf.backends.base import BackendInfo, FieldWeights, FusedLevels, refuse_point_gradient
 from fastsdf.config import LossConfig, ViscosityConfig
 from fastsdf.grid import GridSpec
-from fastsdf.kernels import adam
+from fastsdf.kernels.adam import adam_update
 from fastsdf.kernels.encode import encode_backward, encode_forward, padded
 from fastsdf.kernels.fused import FusedField, FusedInputs
 from fastsdf.kernels.levels import LevelTable, level_table
@@ -63,18 +62,7 @@ class TritonBackend:
         """See `fastsdf.backends.base.FusedBackend.losses`."""
         return FusedLoss.apply(sdf, gradient, laplacian, inputs, weights, viscosity)  # pyright: ignore[reportReturnType]
 
-    def adam_update(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        moments: Moments,
-        count: Tensor,
-        factor: Tensor,
-        rate: float,
-        decay: Tensor | None = None,
-    ) -> None:
-        """See `fastsdf.adam.AdamUpdate`."""
-        adam.adam_update(param, grad, moments, count, factor, rate, decay)
+    adam_update = staticmethod(adam_update)
 
 
 def _six(weights: FieldWeights) -> list[Tensor]:

@@ -8,23 +8,16 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments
+from fastsdf.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments, Pace
 
 BLOCK = 1024
 _MEAN, _SQUARE, _FLOOR = tl.constexpr(MEAN_DECAY), tl.constexpr(SQUARE_DECAY), tl.constexpr(FLOOR)
 _LOG2_MEAN, _LOG2_SQUARE = tl.constexpr(math.log2(MEAN_DECAY)), tl.constexpr(math.log2(SQUARE_DECAY))
 
 
-def adam_update(
-    param: Tensor,
-    grad: Tensor,
-    moments: Moments,
-    count: Tensor,
-    factor: Tensor,
-    rate: float,
-    decay: Tensor | None = None,
-) -> None:
+def adam_update(param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None:
     """See `fastsdf.adam.AdamUpdate`."""
+    count, factor, rate, decay = pace
     if param.numel():
         launch = (triton.cdiv(param.numel(), BLOCK),)
         width = 1 if decay is None else param.numel() // len(decay)

@@ -13,16 +13,14 @@ import triton
 import triton.language as tl
 
 from fastsdf.kernels.activation import activate, activate_differences, activate_differences_backward, slope
+from fastsdf.kernels.layers import first_layer, second_layer
 from fastsdf.kernels.tiles import (
     column,
-    exact_dot,
     gradient_scale,
     halves,
     load_axis,
-    load_features,
     load_first_weights,
     load_position_weights,
-    positions,
     store_features,
 )
 
@@ -70,13 +68,10 @@ def backward_kernel(
     for block in tl.range(tl.program_id(0), tl.cdiv(n, BLOCK), tl.num_programs(0), num_stages=1):
         points = block * BLOCK + tl.arange(0, BLOCK)
         mask = points < n
-        x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
-        p, p_low = halves(positions(x_ptr, points, mask))
-        t1 = unit * (exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low))
+        t1, x, p = first_layer(x_ptr, values_ptr, points, mask, feature, features, pitch, w1, w1_low, wp, wp_low, unit)
         last = t1
         if TWO:
-            a, a_low = halves(activate(t1, SOFTPLUS) * per_unit)
-            last = unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :])
+            last, a = second_layer(t1, w2, w2_low, b2_ptr, hidden, unit, SOFTPLUS)
         grad = scale * tl.load(grad_value_ptr + points, mask=mask, other=0.0)
         to_b3 += grad
         to_w3 += activate(last, SOFTPLUS) * (per_unit * grad)[:, None]
@@ -95,19 +90,14 @@ def backward_kernel(
                 first_1 = tl.dot(tl.trans(x_first), w1) + tl.dot(moved, wp)
                 second_1 = tl.dot(tl.trans(x_second), w1)
                 first_2, second_2 = activate_differences(t1, first_1, second_1, half, back, SOFTPLUS)
-                half_first, half_second = first_2.to(tl.float16), second_2.to(tl.float16)
                 w3 = tl.load(w3_ptr + hidden)[None, :]
                 to_first, to_second = grad_first[:, None] * w3, grad_second[:, None] * w3
                 if TWO:
-                    first_3, second_3 = tl.dot(half_first, w2), tl.dot(half_second, w2)
-                    more, to_first, to_second = activate_differences_backward(
-                        last, first_3, second_3, to_first, to_second, half, SOFTPLUS
+                    first_2, second_2, to_first, to_second, more, more_w2 = _second_layer_backward(
+                        first_2, second_2, to_first, to_second, last, w2, half, back, SOFTPLUS
                     )
                     to_last += per_h * more
-                    to_half, to_half_second = to_first.to(tl.float16), to_second.to(tl.float16)
-                    to_w2 += tl.dot(tl.trans(to_half), half_first) + tl.dot(tl.trans(to_half_second), half_second)
-                    to_first, to_second = tl.dot(to_half, tl.trans(w2)), tl.dot(to_half_second, tl.trans(w2))
-                    first_2, second_2 = activate_differences(last, first_3, second_3, half, back, SOFTPLUS)
+                    to_w2 += more_w2
                 to_w3 += grad_first[:, None] * first_2 + grad_second[:, None] * second_2
                 more, to_first, to_second = activate_differences_backward(
                     t1, first_1, second_1, to_first, to_second, half, SOFTPLUS
@@ -140,6 +130,26 @@ def backward_kernel(
     if TWO:
         tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2)
         tl.atomic_add(to_b2_ptr + hidden, whole * tl.sum(to_b2, axis=0))
+
+
+@triton.jit
+def _second_layer_backward(first, second, to_first, to_second, last, w2, half, back, SOFTPLUS: tl.constexpr):
+    """The second layer on differences (BLOCK, H) of one axis, and its gradients from those of its results.
+
+    Returns:
+        The layer's differences; the gradients of those that came in; h times the gradient of the centre's value; the
+        gradient of the weights (H, H).
+    """
+    first, second = first.to(tl.float16), second.to(tl.float16)
+    first_3, second_3 = tl.dot(first, w2), tl.dot(second, w2)
+    to_center, to_first, to_second = activate_differences_backward(
+        last, first_3, second_3, to_first, to_second, half, SOFTPLUS
+    )
+    to_half, to_half_second = to_first.to(tl.float16), to_second.to(tl.float16)
+    to_w2 = tl.dot(tl.trans(to_half), first) + tl.dot(tl.trans(to_half_second), second)
+    to_first, to_second = tl.dot(to_half, tl.trans(w2)), tl.dot(to_half_second, tl.trans(w2))
+    first_2, second_2 = activate_differences(last, first_3, second_3, half, back, SOFTPLUS)
+    return first_2, second_2, to_first, to_second, to_center, to_w2
 
 
 @triton.jit

@@ -11,15 +11,8 @@ import triton
 import triton.language as tl
 
 from fastsdf.kernels.activation import activate, activate_differences
-from fastsdf.kernels.tiles import (
-    exact_dot,
-    halves,
-    load_axis,
-    load_features,
-    load_first_weights,
-    load_position_weights,
-    positions,
-)
+from fastsdf.kernels.layers import first_layer, second_layer
+from fastsdf.kernels.tiles import halves, load_axis, load_first_weights, load_position_weights
 
 
 @triton.jit(do_not_specialize=("n", "features", "width"))
@@ -34,15 +27,12 @@ def forward_kernel(
     mask = points < n
     hidden, feature = tl.arange(0, H), tl.arange(0, K)
     w1, w1_low = halves(load_first_weights(w1_ptr, hidden, feature, features, width))
-    x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
-    p, p_low = halves(positions(x_ptr, points, mask))
     wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, hidden, width))
-    t1 = unit * (exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low))
+    t1, _, _ = first_layer(x_ptr, values_ptr, points, mask, feature, features, pitch, w1, w1_low, wp, wp_low, unit)
     last = t1
     if TWO:
         w2, w2_low = halves(tl.load(w2_ptr + hidden[None, :] * H + hidden[:, None]))
-        a, a_low = halves(activate(t1, SOFTPLUS) / unit)
-        last = unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :])
+        last, _ = second_layer(t1, w2, w2_low, b2_ptr, hidden, unit, SOFTPLUS)
     w3 = tl.load(w3_ptr + hidden)
     u = tl.sum(activate(last, SOFTPLUS) * w3[None, :], axis=1) / unit + tl.load(b3_ptr)
     tl.store(value_ptr + points, u, mask=mask)
