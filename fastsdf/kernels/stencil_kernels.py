@@ -13,20 +13,34 @@ from fastsdf.kernels.tiles import gradient_scale
 COUNTS = ("n", "width", "first", "count")
 
 
-@triton.jit(do_not_specialize=COUNTS)
-def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, values_ptr, differences_ptr, n,
-                   pitch, width, first, count,
-             F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    """See `fastsdf.kernels.stencil_encode.stencil_forward`."""
+@triton.jit
+def _begin(x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, first, count,
+           F: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Which points and level a program has, and where they are.
+
+    Returns:
+        The points' mask; their cells i, j, k and positions rx, ry, rz in them; the tap distance in cells; the level's
+        resolution, entries, first entry and weight; where features lie (BLOCK, F), and from one difference to the next.
+    """
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
     i, j, k, rx, ry, rz, scale, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
     reach = tl.load(step_ptr) * scale
-    fade = faded(fade_ptr, level, count)
     feature = (level * F + tl.arange(0, F)).to(tl.int64)
     place = feature[None, :] * pitch + points[:, None]
-    stride = width.to(tl.int64) * pitch
+    fade = faded(fade_ptr, level, count)
+    return mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, place, width.to(tl.int64) * pitch
+
+
+@triton.jit(do_not_specialize=COUNTS)
+def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, values_ptr, differences_ptr, n,
+                   pitch, width, first, count,
+             F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """See `fastsdf.kernels.stencil_encode.stencil_forward`."""
+    mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, place, stride = _begin(
+        x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, first, count, F, BLOCK
+    )
     out = differences_ptr + place
     per_step = fade / tl.load(step_ptr)
     inside = mask[:, None]
@@ -99,15 +113,9 @@ def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, 
                     grad_ptr, n, pitch, width, first, count,
               F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """See `fastsdf.kernels.stencil_encode.stencil_backward`."""
-    level = tl.program_id(1) + first
-    points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    mask = points < n
-    i, j, k, rx, ry, rz, scale, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
-    reach = tl.load(step_ptr) * scale
-    fade = faded(fade_ptr, level, count)
-    feature = (level * F + tl.arange(0, F)).to(tl.int64)
-    place = feature[None, :] * pitch + points[:, None]
-    stride = width.to(tl.int64) * pitch
+    mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, place, stride = _begin(
+        x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, first, count, F, BLOCK
+    )
     source = differences_ptr + place
     inside = mask[:, None]
     whole = fade / gradient_scale(largest_ptr)
