@@ -2,15 +2,19 @@
 """Moves points onto planes that many neighbours agree on: walls become flat, everything else keeps its place.
 
 A wall that is scanned with 3 mm of noise is known to a fraction of a millimetre where dozens of points lie on it. A
-point is moved only if a plane explains its neighbourhood to within the noise: neither a second surface, an edge nor a
-curvature that stands out of the noise, and only along that plane's normal.
+point is moved only if a plane explains the neighbourhood to within the noise: neither a second surface, an edge nor a
+curvature that stands out of the noise, and only along that plane's normal. Planes are fitted around every fourth point
+along a Morton curve; a point that lies on the nearest one goes onto the mean of those of the nearest four it lies on.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from fastsdf.eigen import scatter_matrices, smallest_eigenpair
-from fastsdf.nearest import PointIndex
+from fastsdf.morton import morton_grid
+from fastsdf.nearest import PointIndex, point_index
 from fastsdf.vectors import dot
 
 MIN_SHARE = 1 / 3
@@ -21,7 +25,25 @@ OUTLIER_SIGMAS = 3.0
 MAX_DEVIATION = 1.15
 MAX_BEND_SIGMAS = 3.0
 MAX_SHIFT_SIGMAS = 2.0
+POINTS_PER_PLANE = 4
+PLANES_PER_POINT = 4
 CHUNK = 1 << 15
+
+
+class _Planes(NamedTuple):
+    """Planes around m points.
+
+    Attributes:
+        through: (m, 3) a point of each.
+        normals: (m, 3) unit normals.
+        reach: (m,) how far the neighbours lie that a plane was fitted to.
+        fits: (m,) bool, whether it explains them.
+    """
+
+    through: Tensor
+    normals: Tensor
+    reach: Tensor
+    fits: Tensor
 
 
 def flatten_points(
@@ -42,16 +64,40 @@ def flatten_points(
     """
     if neighbours == 0 or noise <= 0:
         return smooth, normals, 0.0
+    centers = morton_grid(points).codes(points).argsort(stable=True)[::POINTS_PER_PLANE]
     count = min(neighbours + 1, len(points))
-    rows = (index.query(part, count)[1] for part in index.points.split(CHUNK))
-    parts = [_flatten(points, normals, nearest, noise) for nearest in rows]
-    flat_points, flat_normals, flat = (torch.cat(part) for part in zip(*parts, strict=True))
-    moved = torch.where(flat[:, None], flat_points, smooth), torch.where(flat[:, None], flat_normals, normals)
-    return *moved, float(flat.double().mean())
+    rows = (index.query(index.points[part], count)[1] for part in centers.split(CHUNK))
+    parts = [_fit_planes(points, normals, nearest, noise) for nearest in rows]
+    planes = _Planes(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    near = point_index(index.points[centers])
+    moved, turned = smooth.clone(), normals.clone()
+    on = torch.zeros(len(points), dtype=torch.bool, device=points.device)
+    for part in torch.arange(len(points), device=points.device).split(CHUNK):
+        distance, which = near.query(index.points[part], PLANES_PER_POINT)
+        place, normal, found = _onto(points[part], normals[part], planes, distance, which, noise)
+        moved[part[found]], turned[part[found]], on[part] = place[found], normal[found], found
+    return moved, turned, float(on.double().mean())
 
 
-def _flatten(points: Tensor, normals: Tensor, nearest: Tensor, noise: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The first point of each row (m, k) on the row's plane, that plane's normal, and whether it explains the row."""
+def _onto(
+    points: Tensor, normals: Tensor, planes: _Planes, distance: Tensor, which: Tensor, noise: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Points (m, 3) moved onto the mean of those planes ``which`` (m, j) they lie on, its normal, and whether to move.
+
+    ``distance`` (m, j), ascending, is to the points that the planes were fitted around.
+    """
+    normal = planes.normals[which]
+    offset = dot(points[:, None] - planes.through[which], normal)
+    usable = planes.fits[which] & (distance < planes.reach[which]) & (offset.abs() < MAX_SHIFT_SIGMAS * noise)
+    usable &= dot(normal, normals[:, None]) > MIN_COSINE
+    weight = usable.to(points.dtype)[..., None]
+    total = weight.sum(1).clamp_min(1)
+    place = points - (weight * offset[..., None] * normal).sum(1) / total
+    return place, torch.nn.functional.normalize((weight * normal).sum(1), dim=1), usable[:, 0]
+
+
+def _fit_planes(points: Tensor, normals: Tensor, nearest: Tensor, noise: float) -> _Planes:
+    """The planes of the rows ``nearest`` (m, k) of neighbours, the point itself first."""
     own, facing = points[nearest[:, 0]], normals[nearest[:, 0]]
     apart = points[nearest] - own[:, None]
     distance = apart.norm(dim=-1)
@@ -61,9 +107,9 @@ def _flatten(points: Tensor, normals: Tensor, nearest: Tensor, noise: float) -> 
     weight = weight * (offset.abs() < OUTLIER_SIGMAS * noise)
     normal, offset, shift, deviation = _plane(apart, weight, facing)
     fits = (weight.sum(1) >= MIN_SHARE * nearest.shape[1]) & (deviation < MAX_DEVIATION * noise)
-    fits &= (shift.abs() < MAX_SHIFT_SIGMAS * noise) & (dot(normal, facing) > MIN_COSINE)
+    fits &= (shift.abs() < OUTLIER_SIGMAS * noise) & (dot(normal, facing) > MIN_COSINE)
     fits &= _bend(distance, offset, weight) < MAX_BEND_SIGMAS * noise
-    return own + shift[:, None] * normal, normal, fits
+    return _Planes(own + shift[:, None] * normal, normal, distance[:, -1], fits)
 
 
 def _plane(apart: Tensor, weight: Tensor, facing: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

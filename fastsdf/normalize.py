@@ -19,6 +19,7 @@ CORE_QUANTILE = 0.01
 CORE_CELLS = (64, 48, 32, 24, 16, 12, 8)
 POINTS_PER_CELL = 4
 MIN_CLUSTER_SHARE = 0.01
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class SceneTransform:
         return out
 
     def contains(self, points_m: np.ndarray | Tensor, margin: float = 0.0) -> np.ndarray:
-        """(n,) bool: inside the robust box widened by ``margin`` (unit-frame length)."""
+        """(n,) bool: inside the robust box, its faces included, widened by ``margin`` (unit-frame length)."""
         x = self.centered(torch.as_tensor(points_m).double()) / self.half_extent_m
         lower, upper = (torch.tensor(c, dtype=x.dtype, device=x.device) for c in (self.lower, self.upper))
+        margin += ROUNDING
         return ((x >= lower - margin) & (x <= upper + margin)).all(1).cpu().numpy()
 
     def centered(self, points_m: Tensor) -> Tensor:

@@ -49,7 +49,9 @@ def slope(t, SOFTPLUS: tl.constexpr):
     """act'(t)."""
     if SOFTPLUS:
         e = tl.exp2(-tl.abs(t))
-        return tl.where(t >= 0, 1.0, e) / (1 + e)
+        root = tl.rsqrt(1 + e)
+        share = root * root
+        return tl.where(t >= 0, share, e * share)
     else:
         return tl.where(t > 0, 1.0, 0.0)
 

@@ -61,8 +61,8 @@ def _sign(x):
 def _add(out_ptr, term, values, weight):
     """Adds a mean's share of the block to the term and to the total; a term of weight 0 stays 0."""
     share = tl.where(weight != 0, tl.sum(values, axis=0), 0.0)
-    tl.atomic_add(out_ptr + term, share)
-    tl.atomic_add(out_ptr + _TOTAL, weight * share)
+    tl.atomic_add(out_ptr + term, share, sem="relaxed")
+    tl.atomic_add(out_ptr + _TOTAL, weight * share, sem="relaxed")
 
 
 @triton.jit(do_not_specialize=("n", "surface", "near"))

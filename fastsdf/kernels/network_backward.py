@@ -42,7 +42,7 @@ def largest_kernel(value_ptr, gradient_ptr, laplacian_ptr, step_ptr, out_ptr, n,
             largest = tl.maximum(largest, share * tl.abs(gradient))
         laplacian = tl.load(laplacian_ptr + points, mask=mask, other=0.0)
         largest = tl.maximum(largest, share * per_h * tl.abs(laplacian))
-    tl.atomic_max(out_ptr, tl.max(largest, axis=0))
+    tl.atomic_max(out_ptr, tl.max(largest, axis=0), sem="relaxed")
 
 
 @triton.jit(do_not_specialize=("n", "features", "width"))
@@ -125,11 +125,11 @@ def backward_kernel(
         store_features(to_values_ptr, tl.dot(to_half, tl.trans(w1)), feature, points, features, pitch, mask)
     whole = 1 / scale
     _add_first_layer(to_w1_ptr, to_b1_ptr, whole * to_w1, whole * to_wp, hidden, feature, features, width)
-    tl.atomic_add(to_w3_ptr + hidden, whole * tl.sum(to_w3, axis=0))
-    tl.atomic_add(to_b3_ptr, whole * tl.sum(to_b3, axis=0))
+    tl.atomic_add(to_w3_ptr + hidden, whole * tl.sum(to_w3, axis=0), sem="relaxed")
+    tl.atomic_add(to_b3_ptr, whole * tl.sum(to_b3, axis=0), sem="relaxed")
     if TWO:
-        tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2)
-        tl.atomic_add(to_b2_ptr + hidden, whole * tl.sum(to_b2, axis=0))
+        tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2, sem="relaxed")
+        tl.atomic_add(to_b2_ptr + hidden, whole * tl.sum(to_b2, axis=0), sem="relaxed")
 
 
 @triton.jit
@@ -156,8 +156,10 @@ def _second_layer_backward(first, second, to_first, to_second, last, w2, half, b
 def _add_first_layer(w1_ptr, b1_ptr, to_w1, to_wp, hidden, feature, features, width):
     """Adds the gradients of the weights of features (H, K), and of bias and position (H, 16), to the first layer's."""
     rows = hidden[:, None] * width
-    tl.atomic_add(w1_ptr + rows + 3 + feature[None, :], to_w1, mask=(feature < features)[None, :] & (rows >= 0))
+    known = (feature < features)[None, :] & (rows >= 0)
+    tl.atomic_add(w1_ptr + rows + 3 + feature[None, :], to_w1, mask=known, sem="relaxed")
     slot = tl.arange(0, 16)
-    tl.atomic_add(w1_ptr + rows + slot[None, :] - 1, to_wp, mask=((slot > 0) & (slot < 4))[None, :] & (rows >= 0))
+    position = ((slot > 0) & (slot < 4))[None, :] & (rows >= 0)
+    tl.atomic_add(w1_ptr + rows + slot[None, :] - 1, to_wp, mask=position, sem="relaxed")
     bias = b1_ptr + hidden[:, None] + 0 * slot[None, :]
-    tl.atomic_add(bias, to_wp, mask=(slot == 0)[None, :] & (rows >= 0))
+    tl.atomic_add(bias, to_wp, mask=(slot == 0)[None, :] & (rows >= 0), sem="relaxed")
