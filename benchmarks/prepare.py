@@ -32,6 +32,7 @@ from fastsdf.pipeline import prepare_scan, resolve_for
 from fastsdf.runtime import synchronize
 from fastsdf.sampling import Sampler
 from fastsdf.scan import PointCloud
+from fastsdf.settings import smoothing_rounds
 from fastsdf.smoothing import smooth_points
 from harness import Rows, environment
 
@@ -95,7 +96,14 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     timed("- orientation: rays", path_difference, grid, p, n)
     oriented = timed("- orientation (all)", orient, points, geometry.normals, geometry.spacing)
     normals = oriented.sign[:, None] * geometry.normals
-    arguments = (points, normals, geometry.spacing, geometry.nearest, geometry.noise, config.prepare.smoothing_rounds)
+    arguments = (
+        points,
+        normals,
+        geometry.spacing,
+        geometry.nearest,
+        geometry.noise,
+        smoothing_rounds(config, geometry),
+    )
     smooth, normals = timed("- smoothing", smooth_points, *arguments)
     known = (geometry.index, geometry.noise, config.prepare.plane_neighbours)
     timed("- flattening", flatten_points, points, smooth, normals, *known)
@@ -127,7 +135,7 @@ def check(cloud: PointCloud, config: FitConfig, device: str) -> None:
     apart = (signs[0].confidence - signs[1].confidence.cpu()).abs()
     typer.echo(f"orientation: {equal:.6f} of the signs are equal, confidence differs by {apart.mean():.2e} in the mean")
     normals = signs[0].sign[:, None] * one.normals
-    arguments = (one.spacing, one.nearest, one.noise, config.prepare.smoothing_rounds)
+    arguments = (one.spacing, one.nearest, one.noise, smoothing_rounds(config, one))
     moved = smooth_points(here, normals, *arguments)[0]
     moved_there = smooth_points(
         there, normals.to(device), arguments[0].to(device), arguments[1].to(device), *arguments[2:]

@@ -45,12 +45,14 @@ class PrepareConfig(_Section):
         default=0.02, ge=0, le=0.5, description="share of the points kept out of training, for the run's own accuracy"
     )
     plane_neighbours: int = Field(
-        default=96,
+        default=120,
         ge=0,
         le=512,
         description="points that agree on a plane move onto it, out of this many; 0: none",
     )
-    smoothing_rounds: int = Field(default=2, ge=0, le=50, description="rounds of bilateral noise removal on the points")
+    smoothing_rounds: int | None = Field(
+        default=None, ge=0, le=50, description="rounds of bilateral noise removal on the points; by how even noise is"
+    )
 
 
 class OperatorsConfig(_Section):

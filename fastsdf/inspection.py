@@ -11,7 +11,7 @@ from fastsdf.pipeline import MeasuredScan, measure_scan
 from fastsdf.quantiles import quantiles
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.scan import PointCloud
-from fastsdf.settings import resolve_settings
+from fastsdf.settings import resolve_settings, smoothing_rounds
 from fastsdf.sign_evidence import orient_scan
 
 Row = tuple[str, Any, str]
@@ -57,6 +57,7 @@ def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str
         area_m2=measured.geometry.area,
         half_extent_m=half_extent_m,
         device=device,
+        rounds=smoothing_rounds(config, measured.geometry),
     )
     grid = FieldSpec.from_config(resolved.field, half_extent_m).grid
     backend, reason = choose_backend(resolved, device, grid)

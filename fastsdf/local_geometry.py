@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from fastsdf.nearest import PointIndex, point_index
-from fastsdf.plane_fits import edge_preserving_normals, fit_planes
-from fastsdf.quantiles import median
+from fastsdf.plane_fits import CHUNK, edge_preserving_normals, fit_planes
+from fastsdf.quantiles import median, quantiles
 
 ROUGHNESS_TO_NOISE = 1.15
 
@@ -41,6 +42,15 @@ class LocalGeometry:
     def noise(self) -> float:
         """Standard deviation of the points about their local planes: the median roughness, times 1.15 for its bias."""
         return ROUGHNESS_TO_NOISE * median(self.roughness)
+
+    @cached_property
+    def noise_spread(self) -> float:
+        """How much the noise varies over the scan: upper quartile over median of each point's calmest neighbour's
+        roughness, which edges and corners do not raise. Even noise gives 1.2.
+        """
+        least = torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(CHUNK)])
+        middle, upper = quantiles(least, (0.5, 0.75))
+        return float(upper) / max(float(middle), torch.finfo(torch.float64).tiny)
 
     @cached_property
     def area(self) -> float:

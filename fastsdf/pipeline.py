@@ -20,7 +20,7 @@ from fastsdf.prepared import PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud
-from fastsdf.settings import resolve_settings
+from fastsdf.settings import resolve_settings, smoothing_rounds
 from fastsdf.sign_evidence import orient_scan
 from fastsdf.smoothing import smooth_points
 from fastsdf.trainer import TrainState, make_state
@@ -93,7 +93,7 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     measured = measure_scan(cloud, choose_device(config.device))
     transform, kept, geometry = measured.transform, measured.kept, measured.geometry
     evidence = orient_scan(kept, measured.points, geometry, config.prepare.orientation, config.scene)
-    rounds = config.prepare.smoothing_rounds
+    rounds = smoothing_rounds(config, geometry)
     local = transform.centered(measured.points)
     smooth, normals = smooth_points(local, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds)
     points, normals, flat = flatten_points(
@@ -102,7 +102,7 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     unit, spacing = points / transform.half_extent_m, geometry.spacing / transform.half_extent_m
     columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
     surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
-    facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4)}
+    facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4), "smoothing_rounds": rounds}
     return PreparedScan(
         transform,
         support_of(surface, transform, geometry.noise, kept.colors),
@@ -122,6 +122,7 @@ def resolve_for(prepared: PreparedScan, config: FitConfig, device: str) -> FitCo
         half_extent_m=prepared.transform.half_extent_m,
         device=device,
         oriented=bool(prepared.surface.confidence.any()),
+        rounds=prepared.facts["smoothing_rounds"],
     )
 
 
@@ -170,6 +171,7 @@ def _scan_facts(
         "extent_m": [round(float(e), 4) for e in extent],
         "spacing_m": geometry.median_spacing,
         "noise_m": geometry.noise,
+        "noise_spread": round(geometry.noise_spread, 3),
         "area_m2": geometry.area,
         "units": cloud.units,
         "crs": cloud.crs,

@@ -2,11 +2,14 @@
 """Chooses what a configuration leaves open, from the scan and the device; the only place that does."""
 
 import math
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
 from fastsdf.config import FitConfig
+
+if TYPE_CHECKING:
+    from fastsdf.local_geometry import LocalGeometry
 
 VOXEL_SPACINGS = {"cuda": 0.6, "cpu": 0.75}
 STEPS = {"cuda": 3000, "cpu": 1500}
@@ -21,12 +24,21 @@ MAX_LEVELS = 24
 UNLOCK_END_ORIENTED = 0.0
 UNLOCK_END_UNORIENTED = 0.5
 LEVEL_DECAY_ORIENTED_ROOM = 20.0
+EVEN_NOISE_SPREAD = 1.3
+FINE_NOISE_SPACINGS = 0.4
 
 Section = TypeVar("Section", bound=BaseModel)
 
 
 def resolve_settings(
-    config: FitConfig, *, spacing_m: float, area_m2: float, half_extent_m: float, device: str, oriented: bool = True
+    config: FitConfig,
+    *,
+    spacing_m: float,
+    area_m2: float,
+    half_extent_m: float,
+    device: str,
+    oriented: bool = True,
+    rounds: int = 2,
 ) -> FitConfig:
     """A configuration with every open value chosen.
 
@@ -42,6 +54,7 @@ def resolve_settings(
         half_extent_m: half of the longest side of the scene.
         device: resolved device name.
         oriented: whether the side of the air is known.
+        rounds: of smoothing, see `smoothing_rounds`.
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
     coarsest = GRID_WIDTH * half_extent_m / (config.field.base_resolution - 1)
@@ -53,6 +66,7 @@ def resolve_settings(
     surface, near, uniform = BATCH[kind]
     mesh_voxel = max(voxel, math.sqrt(FACES_PER_SURFACE_CELL * area_m2 / MESH_FACES))
     chosen: dict[str, dict[str, Any]] = {
+        "prepare": {"smoothing_rounds": rounds},
         "field": {"voxel_size_m": voxel, "num_levels": min(max(levels, 2), MAX_LEVELS), "log2_table_size": log2_table},
         "sampling": {"surface_points": surface, "near_points": near, "uniform_points": uniform},
         "training": {"steps": STEPS[kind]},
@@ -69,6 +83,18 @@ def resolve_settings(
     )
     training = training.model_copy(update={"levels": levels, "rate": rate})
     return filled.model_copy(update={"training": training})
+
+
+def smoothing_rounds(config: FitConfig, geometry: "LocalGeometry") -> int:
+    """Rounds of smoothing: as asked for, else 1 where the noise is even and well below the point spacing, 2 elsewhere.
+
+    One standard deviation of the whole scan is too little for its noisier parts; a second round makes up for that.
+    """
+    if config.prepare.smoothing_rounds is not None:
+        return config.prepare.smoothing_rounds
+    even = geometry.noise_spread < EVEN_NOISE_SPREAD
+    even = even and geometry.noise < FINE_NOISE_SPACINGS * geometry.median_spacing
+    return 1 if even else 2
 
 
 def _fill(config: FitConfig, chosen: dict[str, dict[str, Any]]) -> FitConfig:

@@ -2,6 +2,7 @@
 """Configuration layers, the messages of bad ones, and the choices that fill what was left open."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from fastsdf.config import FitConfig, ViscosityConfig
 from fastsdf.config_io import load_config, preset_names, validate_config
 from fastsdf.errors import ConfigError
-from fastsdf.settings import resolve_settings
+from fastsdf.settings import resolve_settings, smoothing_rounds
 
 SCENE: dict[str, Any] = {"spacing_m": 0.01, "area_m2": 120.0, "half_extent_m": 3.0}
 
@@ -206,3 +207,13 @@ def test_finer_scans_get_finer_cells_more_levels_and_larger_tables() -> None:
     assert coarse.field.voxel_size_m == pytest.approx(10 * (fine.field.voxel_size_m or 0))
     assert (coarse.field.num_levels or 0) < (fine.field.num_levels or 0)
     assert (coarse.field.log2_table_size or 0) < (fine.field.log2_table_size or 0)
+
+
+def test_uneven_or_coarse_noise_takes_a_second_round_of_smoothing() -> None:
+    def rounds(spread: float, noise: float, *assignments: str) -> int:
+        geometry = SimpleNamespace(noise_spread=spread, noise=noise, median_spacing=0.01)
+        return smoothing_rounds(load_config(assignments=assignments), geometry)  # type: ignore[arg-type]
+
+    assert rounds(1.2, 0.003) == 1
+    assert rounds(1.5, 0.003) == rounds(1.2, 0.006) == 2
+    assert rounds(1.5, 0.006, "prepare.smoothing_rounds=0") == 0
