@@ -77,7 +77,7 @@ def _views(scene: Scene) -> Chapter:
         pictures.append(Picture(caption, photograph(draw(scene.mesh, camera))))
     text = (
         "The mesh, lit from the eye. From above the walls in front are left out; inside, brick red is the back of a "
-        "surface, seen from within solid."
+        f"surface, seen from within solid. Up is the scan's {scene.names[2]}; report --up says otherwise."
     )
     return Chapter("views", "Views", text, tuple(pictures))
 

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The tables of a report: figures of a run as rows of text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastsdf.console import format_value
+from fastsdf.evaluation.report import Row
 from fastsdf.report.content import Table
 
 METRIC_NAMES = {
     "surface_residual_m": ("mean |u| on the points, last readings", 1e3, "mm"),
     "eikonal_residual": ("eikonal residual off the surface", 1.0, ""),
     "eikonal_residual_surface": ("eikonal residual on the points", 1.0, ""),
+    "held_out_points": ("held-out points", 1, ""),
+    "held_out_median_m": ("held-out points to the mesh, median", 1e3, "mm"),
+    "held_out_p95_m": ("held-out points to the mesh, 95th percentile", 1e3, "mm"),
+    "noise_median_m": ("share of the noise in that, median", 1e3, "mm"),
+    "error_estimate_m": ("error of the surface, estimated", 1e3, "mm"),
 }
 
 
@@ -21,6 +27,13 @@ def metrics_table(metrics: Mapping[str, Any], residual: Mapping[str, float]) -> 
         label, scale, unit = METRIC_NAMES.get(name, (name.replace("_", " "), 1, ""))
         rows.append((label, format_value(None if value is None else scale * value), unit))
     return Table("Metrics", rows)
+
+
+def scores_table(rows: Sequence[Row]) -> Table:
+    """Figures of an evaluation; an arrow says which way is better."""
+    arrows = {"up": "\N{UPWARDS ARROW}", "down": "\N{DOWNWARDS ARROW}", "": ""}
+    found = [(f"{row.name} {arrows[row.better]}".rstrip(), format_value(row.value), row.unit) for row in rows]
+    return Table("Scores (arrows point to the better side)", found)
 
 
 def scan_table(facts: Mapping[str, Any]) -> Table:
@@ -56,7 +69,7 @@ def machine_table(report: Mapping[str, Any]) -> Table:
 
 def settings_table(settings: Mapping[str, Any]) -> Table:
     """All settings by dotted key."""
-    return Table("Settings", [(key, format_value(value), "") for key, value in _flat(settings, "")])
+    return Table("", [(key, format_value(value), "") for key, value in _flat(settings, "")])
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
