@@ -41,7 +41,7 @@ def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, A
         _confidence(scene),
         _residual(scene, residuals_mm),
         _figures(fitted, mesh, report, residual),
-        Chapter("settings", "Settings", tables=(tables.settings_table(fitted.config.model_dump(mode="json")),)),
+        Chapter("settings", "Settings", tables=tables.settings_tables(fitted.config.model_dump(mode="json"))),
     ]
     return render(f"{scan_name(fitted)}: fastsdf report", _headline(fitted, mesh, report, residual), chapters)
 

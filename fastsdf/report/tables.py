@@ -15,7 +15,7 @@ METRIC_NAMES = {
     "held_out_points": ("held-out points", 1, ""),
     "held_out_median_m": ("held-out points to the mesh, median", 1e3, "mm"),
     "held_out_p95_m": ("held-out points to the mesh, 95th percentile", 1e3, "mm"),
-    "noise_median_m": ("share of the noise in that, median", 1e3, "mm"),
+    "noise_median_m": ("what the noise alone would make of the median", 1e3, "mm"),
     "error_estimate_m": ("error of the surface, estimated", 1e3, "mm"),
 }
 
@@ -67,9 +67,13 @@ def machine_table(report: Mapping[str, Any]) -> Table:
     return Table("Machine", rows + [(f"version of {name}", str(value), "") for name, value in versions.items()])
 
 
-def settings_table(settings: Mapping[str, Any]) -> Table:
-    """All settings by dotted key."""
-    return Table("", [(key, format_value(value), "") for key, value in _flat(settings, "")])
+def settings_tables(settings: Mapping[str, Any]) -> tuple[Table, ...]:
+    """All settings by dotted key, one table per section; those of no section come first."""
+    loose = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
+    sections = [("fit", loose), *((key, {key: value}) for key, value in settings.items() if key not in loose)]
+    return tuple(
+        Table(name, [(key, format_value(value), "") for key, value in _flat(values, "")]) for name, values in sections
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
