@@ -15,8 +15,16 @@ from test_report_page import Page, decode
 from fastsdf.evaluation import measure
 from fastsdf.io import write_mesh, write_point_cloud
 from fastsdf.report.camera import look_along
-from fastsdf.report.error_maps import COLORS, UNASKED, ErrorMap, distance_where_observed, error_colors, splats
-from fastsdf.report.pictures import seen_places
+from fastsdf.report.error_maps import (
+    COLORS,
+    UNASKED,
+    ErrorMap,
+    distance_at_points,
+    distance_where_observed,
+    error_colors,
+    splats,
+)
+from fastsdf.report.pictures import draw, seen_places, without_ceiling
 from fastsdf.report.rasterise import rasterise
 from fastsdf.report.score_scene import make_scored_scene
 from fastsdf.report.viewpoints import UP
@@ -90,6 +98,12 @@ def test_what_was_not_observed_is_not_asked_for() -> None:
 
 
 @pytest.mark.open3d
+def test_squares_have_the_distance_of_their_points() -> None:
+    distance = distance_at_points(room(), np.array([[1.0, 1, 0.03], [3.0, 2, 0.0]]))
+    np.testing.assert_allclose(distance(np.array([[1.0, 1, 0.2], [3.1, 2, 0.1]])), [0.03, 0.0], atol=1e-6)
+
+
+@pytest.mark.open3d
 @pytest.mark.parametrize("over", [False, True])
 def test_a_mesh_inside_out_is_turned_over(over: bool) -> None:
     mesh = room()
@@ -101,6 +115,22 @@ def test_a_mesh_inside_out_is_turned_over(over: bool) -> None:
     np.testing.assert_allclose(scene.mesh.vertices @ scene.axes, mesh.vertices)
     for camera in scene.cameras:
         assert ((camera.eye @ scene.axes > 0) & (camera.eye @ scene.axes < SIZE_M)).all()
+
+
+@pytest.mark.open3d
+def test_an_object_is_looked_at_from_outside() -> None:
+    solid = box(np.zeros(3), np.asarray(SIZE_M))
+    scene = make_scored_scene(solid, solid, None, measure(solid, solid, samples=2000), "z")
+    assert scene.is_object and len(scene.cameras) == 2
+    for camera in scene.cameras:
+        assert ((camera.eye < 0) | (camera.eye > SIZE_M)).any()
+
+
+def test_surfaces_that_leave_nothing_to_draw() -> None:
+    wall = TriangleMesh(np.array([[0.0, 0, 0], [1, 0, 0], [0, 0, 1]]), np.array([[0, 1, 2]]))
+    assert without_ceiling(wall) is wall
+    nothing = splats(PointCloud(np.zeros((0, 3))), 0.1, CAMERA)
+    assert draw(nothing, CAMERA, lambda places: error_colors(places[:, 0])).std(axis=(0, 1)).max() == 0
 
 
 @pytest.mark.open3d

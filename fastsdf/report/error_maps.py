@@ -93,6 +93,12 @@ def distance_to(surface: Surface) -> Distance:
     return lambda places: tree.query(places, workers=-1)[0]
 
 
+def distance_at_points(target: TriangleMesh, points: np.ndarray) -> Distance:
+    """Places (n, 3) -> (n,) the distance to a mesh of the nearest of points (m, 3), whose squares face the camera."""
+    values, tree = distance_to(target)(points), KDTree(points)
+    return lambda places: values[tree.query(places, workers=-1)[1]]
+
+
 def distance_where_observed(target: TriangleMesh, observed: PointCloud, spacing: float) -> Distance:
     """`distance_to` a mesh, NaN at places farther than 3 spacings from every observed point."""
     measure, tree = distance_to(target), KDTree(observed.points)

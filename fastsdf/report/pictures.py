@@ -32,15 +32,17 @@ def draw(mesh: TriangleMesh, camera: Camera, paint: Paint | None = None) -> np.n
     """
     samples = SUPERSAMPLING if paint is None else 1
     fine = camera.scaled(samples)
-    extent = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+    extent = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0))) if len(mesh.vertices) else 1.0
     shaded = _shade(mesh, fine, rasterise(fine, mesh.vertices, mesh.faces, NEAR_SHARE * extent), paint)
     blocks = shaded.reshape(camera.height, samples, camera.width, samples, 3)
     return np.rint(255 * blocks.mean((1, 3)).clip(0, 1) ** (1 / GAMMA)).astype(np.uint8)
 
 
 def without_ceiling(mesh: TriangleMesh) -> TriangleMesh:
-    """The mesh (z up) without what lies above four fifths of its height."""
+    """The mesh (z up) without what reaches above four fifths of its height; all of it, if everything does."""
     kept = mesh.faces[below_ceiling(mesh.vertices)[mesh.faces].all(1)]
+    if not len(kept):
+        return mesh
     used, faces = np.unique(kept, return_inverse=True)
     return mesh.take(used, faces.reshape(-1, 3))
 

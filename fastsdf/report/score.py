@@ -13,6 +13,7 @@ from fastsdf.report.error_maps import (
     Distance,
     ErrorMap,
     Surface,
+    distance_at_points,
     distance_to,
     distance_where_observed,
     error_colors,
@@ -75,7 +76,8 @@ def _accuracy(scene: ScoredScene) -> Chapter:
 def _completeness(scene: ScoredScene) -> Chapter:
     side, reach = scene.scores.recalled, scene.reach(scene.scores.recalled.distance)
     surface = scene.reference if isinstance(scene.reference, TriangleMesh) or not scene.observed else scene.observed
-    text = "The reference, coloured by its distance to the mesh. Dark red is missing."
+    what = "observed points, coloured by their" if surface is scene.observed else "reference, coloured by its"
+    text = f"The {what} distance to the mesh. Dark red is missing."
     if isinstance(surface, PointCloud):
         surface = thinned(surface)
     spacing = _spacing(scene, surface if isinstance(surface, PointCloud) else scene.observed)
@@ -87,7 +89,9 @@ def _completeness(scene: ScoredScene) -> Chapter:
 
 
 def _distance_to_mesh(scene: ScoredScene, surface: Surface, spacing: float) -> Distance:
-    if isinstance(surface, TriangleMesh) and scene.observed:
+    if isinstance(surface, PointCloud):
+        return distance_at_points(scene.mesh, surface.points)
+    if scene.observed:
         return distance_where_observed(scene.mesh, scene.observed, spacing)
     return distance_to(scene.mesh)
 

@@ -8,6 +8,7 @@ from fastsdf.console import format_value
 from fastsdf.evaluation.report import Row
 from fastsdf.report.content import Table
 
+SQUARED = "\N{SUPERSCRIPT TWO}"
 METRIC_NAMES = {
     "surface_residual_m": ("mean |u| on the points, last readings", 1e3, "mm"),
     "eikonal_residual": ("eikonal residual off the surface", 1.0, ""),
@@ -32,7 +33,10 @@ def metrics_table(metrics: Mapping[str, Any], residual: Mapping[str, float]) -> 
 def scores_table(rows: Sequence[Row]) -> Table:
     """Figures of an evaluation; an arrow says which way is better."""
     arrows = {"up": "\N{UPWARDS ARROW}", "down": "\N{DOWNWARDS ARROW}", "": ""}
-    found = [(f"{row.name} {arrows[row.better]}".rstrip(), format_value(row.value), row.unit) for row in rows]
+    found = [
+        (f"{row.name} {arrows[row.better]}".rstrip(), format_value(row.value), row.unit.replace("^2", SQUARED))
+        for row in rows
+    ]
     return Table("Scores (arrows point to the better side)", found)
 
 
@@ -45,7 +49,7 @@ def scan_table(facts: Mapping[str, Any]) -> Table:
         ("extent", extent, "m"),
         ("spacing", format_value(1e3 * facts["spacing_m"]), "mm"),
         ("noise", format_value(1e3 * facts["noise_m"]), "mm"),
-        ("area seen", format_value(facts["area_m2"]), "m\N{SUPERSCRIPT TWO}"),
+        ("area seen", format_value(facts["area_m2"]), f"m{SQUARED}"),
         ("sign evidence", str(facts["sign_evidence"]), ""),
         *(("note", str(note), "") for note in facts["notes"]),
     ]
