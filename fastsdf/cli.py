@@ -170,11 +170,16 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="Named set of metrics.")] = "room",
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the surface samples.")] = 0,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also write a page with error maps (needs matplotlib, jinja2).")
+    ] = None,
+    up: Annotated[str, typer.Option(help="Axis that points up on the page: x, y, z, -x, -y or -z.")] = "z",
 ) -> None:
     """Score a mesh against a reference: accuracy, completeness, Chamfer, F-score, normals, hallucinated area."""
     from fastsdf import eval_command
 
-    eval_command.evaluate_mesh(mesh, reference, observed, protocol, json, seed)
+    page = None if html is None else eval_command.Page(html, up)
+    eval_command.evaluate_mesh(mesh, reference, observed, protocol, json, seed, page)
 
 
 @config_app.command("show")

@@ -51,7 +51,9 @@ class FittedField:
         field: the trained network (unit frame).
         scan: what it was fitted to.
         config: resolved settings.
-        step, seconds, history: steps trained, the time they took, and the readings of the loss.
+        step: steps trained.
+        seconds: the time they took.
+        history: readings of the loss.
     """
 
     field: HashGridSDF

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from fastsdf.errors import InputError
 from fastsdf.evaluation.marked import MarkedMetrics, Marks, marked_metrics
-from fastsdf.evaluation.mesh_distance import ClosestPoint
 from fastsdf.evaluation.protocols import protocol_named
+from fastsdf.evaluation.sides import Side, both_sides
 from fastsdf.evaluation.topology import face_normals, topology
 from fastsdf.scan import PointCloud, TriangleMesh
 
@@ -78,11 +77,18 @@ class Metrics:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
-class _Side(NamedTuple):
-    """One direction: distances (n,) and, if known, cosines between normals (n,)."""
+class Scores(NamedTuple):
+    """The figures, and the distances that they were made of.
 
-    distance: np.ndarray
-    cosine: np.ndarray | None
+    Attributes:
+        metrics: the figures.
+        precise: mesh samples -> reference.
+        recalled: recall side -> mesh.
+    """
+
+    metrics: Metrics
+    precise: Side
+    recalled: Side
 
 
 def evaluate(
@@ -114,14 +120,38 @@ def evaluate(
     Raises:
         InputError: unknown protocol, empty or non-finite mesh or reference, or a value out of range.
     """
+    return measure(
+        mesh,
+        reference,
+        protocol=protocol,
+        thresholds=thresholds,
+        samples=samples,
+        seed=seed,
+        observed=observed,
+        marks=marks,
+    ).metrics
+
+
+def measure(
+    mesh: TriangleMesh,
+    reference: TriangleMesh | PointCloud,
+    *,
+    protocol: str = "room",
+    thresholds: tuple[float, ...] | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    observed: PointCloud | None = None,
+    marks: Marks | None = None,
+) -> Scores:
+    """`evaluate` with the distances behind the figures; the arguments are the same."""
     rules = protocol_named(protocol)
     limits = rules.thresholds_m if thresholds is None else thresholds
     count = rules.samples if samples is None else samples
     _check(mesh, reference, observed, count, limits)
     if marks is not None and observed is None:
         raise InputError("evaluate: marks need the observed points that they belong to")
-    precise, recalled = _both_sides(mesh, reference, reference if observed is None else observed, count, seed)
-    return Metrics(
+    precise, recalled = both_sides(mesh, reference, reference if observed is None else observed, count, seed)
+    metrics = Metrics(
         protocol=rules.name,
         reference_kind=_reference_kind(reference),
         recall_kind="reference" if observed is None else "observed",
@@ -130,21 +160,7 @@ def evaluate(
         **_surface(mesh, precise.distance, rules.hallucination_m),
         marked=marked_metrics(recalled.distance, recalled.cosine, marks or Marks(), limits),
     )
-
-
-def _both_sides(
-    mesh: TriangleMesh,
-    reference: TriangleMesh | PointCloud,
-    recall_side: TriangleMesh | PointCloud,
-    count: int,
-    seed: int,
-) -> tuple[_Side, _Side]:
-    """Mesh samples -> reference, and ``recall_side`` -> mesh."""
-    samples = _sampled(mesh, count, np.random.default_rng([seed, 0]))
-    precise = _to_mesh(samples, reference) if isinstance(reference, TriangleMesh) else _to_points(samples, reference)
-    if isinstance(recall_side, TriangleMesh):
-        recall_side = _sampled(recall_side, count, np.random.default_rng([seed, 1]))
-    return precise, _to_mesh(recall_side, mesh)
+    return Scores(metrics, precise, recalled)
 
 
 def _check(
@@ -174,34 +190,7 @@ def _reference_kind(reference: TriangleMesh | PointCloud) -> str:
     return "points" if reference.normals is None else "points with normals"
 
 
-def _sampled(mesh: TriangleMesh, count: int, rng: np.random.Generator) -> PointCloud:
-    """Area-uniform samples with the normals of their faces."""
-    normals, areas = face_normals(mesh)
-    total = np.cumsum(areas)
-    if not total[-1] > 0:
-        raise InputError(f"evaluate: a mesh of {len(mesh.faces)} faces has no area")
-    face = np.searchsorted(total, rng.random(count) * total[-1], side="right").clip(max=len(total) - 1)
-    weights = rng.dirichlet((1.0, 1.0, 1.0), count)
-    points = np.einsum("nk,nkc->nc", weights, mesh.vertices[mesh.faces[face]])
-    return PointCloud(points, normals=normals[face])
-
-
-def _to_mesh(points: PointCloud, mesh: TriangleMesh) -> _Side:
-    distance, face = ClosestPoint(mesh).distance(points.points)
-    if points.normals is None:
-        return _Side(distance, None)
-    return _Side(distance, (face_normals(mesh)[0][face] * points.normals).sum(axis=1))
-
-
-def _to_points(points: PointCloud, target: PointCloud) -> _Side:
-    origin = target.points.mean(axis=0)
-    distance, nearest = KDTree(target.points - origin).query(points.points - origin, workers=-1)
-    if points.normals is None or target.normals is None:
-        return _Side(distance, None)
-    return _Side(distance, (target.normals[nearest] * points.normals).sum(axis=1))
-
-
-def _closeness(precise: _Side, recalled: _Side, limits: tuple[float, ...]) -> dict[str, Any]:
+def _closeness(precise: Side, recalled: Side, limits: tuple[float, ...]) -> dict[str, Any]:
     """Every field of ``Metrics`` that follows from the two directions and the thresholds alone."""
     there, back = precise.distance, recalled.distance
     precision = tuple(float((there < t).mean()) for t in limits)

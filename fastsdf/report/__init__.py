@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A run as one HTML file: pictures, sections of the field, curves of the training, tables. Needs the extra ``report``.
+"""A run or a score as one HTML file: pictures, sections, curves, error maps, tables. Needs the extra ``report``.
 
 ``camera`` (pinhole) → ``rasterise`` (z-buffer) → ``pictures`` (views of a mesh), ``viewpoints`` (where to look from),
-``sections`` (arrays), ``plots`` (charts of them), ``tables``, ``build`` (all of it), ``page`` (HTML).
+``sections`` (arrays), ``plots`` (charts of them), ``tables``, ``build`` (a run), ``page`` (HTML).
+Of a score: ``error_maps``, ``worst`` (places), ``score_scene`` and ``score`` (all of it).
 """

@@ -41,7 +41,7 @@ def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, A
         _confidence(scene),
         _residual(scene, residuals_mm),
         _figures(fitted, mesh, report, residual),
-        Chapter("settings", "Settings", tables=(tables.settings_table(fitted.config.model_dump(mode="json")),)),
+        Chapter("settings", "Settings", tables=tables.settings_tables(fitted.config.model_dump(mode="json"))),
     ]
     return render(f"{scan_name(fitted)}: fastsdf report", _headline(fitted, mesh, report, residual), chapters)
 
@@ -77,7 +77,7 @@ def _views(scene: Scene) -> Chapter:
         pictures.append(Picture(caption, photograph(draw(scene.mesh, camera))))
     text = (
         "The mesh, lit from the eye. From above the walls in front are left out; inside, brick red is the back of a "
-        "surface, seen from within solid."
+        f"surface, seen from within solid. Up is the scan's {scene.names[2]}; report --up says otherwise."
     )
     return Chapter("views", "Views", text, tuple(pictures))
 

@@ -12,7 +12,7 @@ from fastsdf.errors import InputError
 
 Figure: TypeAlias = Any  # matplotlib's
 Axes: TypeAlias = Any
-DPI = 130
+DPI = 160
 JPEG_QUALITY = 88
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False}
 
@@ -32,7 +32,7 @@ def load_matplotlib() -> ModuleType:
     return matplotlib
 
 
-def chart(paint: Callable[[Figure, Axes], None], size: tuple[float, float] = (6.4, 3.6)) -> bytes:
+def chart(paint: Callable[[Figure, Axes], None], size: tuple[float, float] = (5.0, 3.0)) -> bytes:
     """The PNG file of a figure; no display is needed.
 
     Args:

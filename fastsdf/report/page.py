@@ -34,5 +34,13 @@ def render(title: str, headline: Sequence[tuple[str, str]], chapters: Sequence[C
     """
     jinja2 = load_jinja2()
     options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
-    template = jinja2.Environment(**options).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    environment = jinja2.Environment(**options)
+    environment.filters["breakable"] = _breakable
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(title=title, headline=headline, chapters=chapters)
+
+
+def _breakable(name: str) -> Any:
+    """A name, escaped, that may be broken after its underscores."""
+    markup = load_jinja2().utils.markupsafe.Markup  # escapes what it joins
+    return markup("_<wbr>").join(name.split("_"))

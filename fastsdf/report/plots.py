@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The charts of a report, as PNG files; lengths come in world units (metres) and are drawn in millimetres or metres."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ CONTOURS = 12
 HISTOGRAM_BINS = 80
 SHOWN_QUANTILE = 0.99
 SMALLEST_SCALE_M = 1e-9
+MARK = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
 
 History = Sequence[Mapping[str, Any]]
 
@@ -45,12 +46,14 @@ def field_chart(section: Section) -> bytes:
     return chart(paint, _size(section))
 
 
-def map_chart(section: Section, label: str, limits: tuple[float, float]) -> bytes:
-    """A map of values from above; ``limits`` are the values at the ends of the colour scale."""
+def map_chart(section: Section, label: str, limits: tuple[float, float], places: np.ndarray | None = None) -> bytes:
+    """A map of values from above; ``limits`` are the ends of the colour scale, places (k, 3) are marked 1 to k."""
 
     def paint(figure: Figure, axes: Axes) -> None:
         mesh = axes.pcolormesh(section.across, section.along, section.values, vmin=limits[0], vmax=limits[1])
         figure.colorbar(mesh, ax=axes, label=label, shrink=0.85)
+        for number, place in enumerate(() if places is None else places, 1):
+            axes.annotate(str(number), place[:2], bbox=MARK, fontsize=8, ha="center", va="center")
         _label_plane(axes, section)
 
     return chart(paint, _size(section))
@@ -67,6 +70,34 @@ def residual_histogram(residuals_mm: np.ndarray) -> bytes:
         axes.axvline(mean, color="black", linewidth=1, linestyle="--", label=f"mean {mean:.2f} mm")
         axes.set(xlabel="|u| [mm]", ylabel="scan points", xlim=(0, shown))
         axes.legend(frameon=False)
+
+    return chart(paint)
+
+
+def error_histogram(
+    distance_mm: np.ndarray,
+    reach_mm: float,
+    limits_mm: Sequence[float],
+    colors: Callable[[np.ndarray], np.ndarray],
+) -> bytes:
+    """Shares of distances (n,) on a logarithmic axis; those beyond ``reach_mm`` are in the last bar.
+
+    Args:
+        distance_mm: all distances, millimetres.
+        reach_mm: end of the scale.
+        limits_mm: marked by lines.
+        colors: (k, 3) colours of shares (k,) of the scale.
+    """
+    width = reach_mm / HISTOGRAM_BINS
+    number = np.minimum(distance_mm / width, HISTOGRAM_BINS).astype(int)
+    share = 100 * np.bincount(number, minlength=HISTOGRAM_BINS + 1) / len(distance_mm)
+    middle = (np.arange(HISTOGRAM_BINS + 1) + 0.5) * width
+
+    def paint(_: Figure, axes: Axes) -> None:
+        axes.bar(middle, share, width, color=colors(np.minimum(middle / reach_mm, 1.0)))
+        for limit in limits_mm:
+            axes.axvline(limit, color="black", linewidth=0.8, linestyle=":")
+        axes.set(xlabel="distance [mm]", ylabel="samples [%]", yscale="log", xlim=(0, reach_mm + width))
 
     return chart(paint)
 
@@ -138,4 +169,4 @@ def _label_plane(axes: Axes, section: Section) -> None:
 
 def _size(section: Section) -> tuple[float, float]:
     """Width and height in inches that suit a section's shape."""
-    return 6.4, min(max(5.2 * np.ptp(section.along) / max(np.ptp(section.across), 1e-9) + 0.9, 2.4), 8.0)
+    return 5.0, min(max(3.9 * np.ptp(section.along) / max(np.ptp(section.across), 1e-9) + 0.7, 2.0), 6.4)

@@ -69,8 +69,7 @@ def make_scene(fitted: FittedField, mesh: TriangleMesh, up: str) -> Scene:
         mesh: its mesh in the world.
         up: the world's axis that points up, see `check_up`.
     """
-    names = check_up(up)
-    axes = np.array([[(-1 if name[0] == "-" else 1) * (name[-1] == axis) for axis in "xyz"] for name in names], float)
+    names, axes = frame_of(up)
     points = _some(fitted.support.points)
     index = point_index(torch.as_tensor(points))
 
@@ -83,14 +82,13 @@ def make_scene(fitted: FittedField, mesh: TriangleMesh, up: str) -> Scene:
 
     corners = fitted.transform.to_world(np.array([fitted.transform.lower, fitted.transform.upper])) @ axes.T
     margin = MARGIN_SHARE * np.ptp(corners, axis=0).max()
-    turned = points @ axes.T
-    dense = Box(*np.quantile(turned, DENSE_QUANTILES, axis=0))
+    shown = points @ axes.T
+    dense = Box(*np.quantile(shown, DENSE_QUANTILES, axis=0))
     is_object = fitted.config.scene == "object"
     target = (dense.lower + dense.upper) / 2 if is_object else None
-    around = AROUND_SHARE * (dense.upper - dense.lower).max() if is_object else 0.0
-    standing = Box(dense.lower - around, dense.upper + around)
+    standing = standing_box(dense, is_object)
     box = Box(corners.min(0) - margin, corners.max(0) + margin)
-    return Scene(names, axes, field, clear, _turn(mesh, axes), turned, box, standing, target)
+    return Scene(names, axes, field, clear, turned(mesh, axes), shown, box, standing, target)
 
 
 def check_up(up: str) -> tuple[str, str, str]:
@@ -104,7 +102,21 @@ def check_up(up: str) -> tuple[str, str, str]:
     return FRAMES[up]
 
 
-def _turn(mesh: TriangleMesh, axes: np.ndarray) -> TriangleMesh:
+def frame_of(up: str) -> tuple[tuple[str, str, str], np.ndarray]:
+    """Names of the frame's axes in the world and the axes (3, 3), one per row; the third is the world's ``up``."""
+    names = check_up(up)
+    signs = [[(-1 if name[0] == "-" else 1) * (name[-1] == axis) for axis in "xyz"] for name in names]
+    return names, np.array(signs, float)
+
+
+def standing_box(dense: Box, is_object: bool) -> Box:
+    """Where to look from: the box of nearly all of a room, or that of an object with half its longest side around."""
+    around = AROUND_SHARE * (dense.upper - dense.lower).max() if is_object else 0.0
+    return Box(dense.lower - around, dense.upper + around)
+
+
+def turned(mesh: TriangleMesh, axes: np.ndarray) -> TriangleMesh:
+    """A mesh in a frame whose axes in the world are the rows of ``axes`` (3, 3)."""
     normals = None if mesh.normals is None else mesh.normals @ axes.T
     return replace(mesh, vertices=mesh.vertices @ axes.T, normals=normals)
 

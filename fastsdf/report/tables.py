@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The tables of a report: figures of a run as rows of text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastsdf.console import format_value
+from fastsdf.evaluation.report import Row
 from fastsdf.report.content import Table
 
+SQUARED = "\N{SUPERSCRIPT TWO}"
 METRIC_NAMES = {
     "surface_residual_m": ("mean |u| on the points, last readings", 1e3, "mm"),
     "eikonal_residual": ("eikonal residual off the surface", 1.0, ""),
     "eikonal_residual_surface": ("eikonal residual on the points", 1.0, ""),
+    "held_out_points": ("held-out points", 1, ""),
+    "held_out_median_m": ("held-out points to the mesh, median", 1e3, "mm"),
+    "held_out_p95_m": ("held-out points to the mesh, 95th percentile", 1e3, "mm"),
+    "noise_median_m": ("what the noise alone would make of the median", 1e3, "mm"),
+    "error_estimate_m": ("error of the surface, estimated", 1e3, "mm"),
 }
 
 
@@ -23,6 +30,16 @@ def metrics_table(metrics: Mapping[str, Any], residual: Mapping[str, float]) -> 
     return Table("Metrics", rows)
 
 
+def scores_table(rows: Sequence[Row]) -> Table:
+    """Figures of an evaluation; an arrow says which way is better."""
+    arrows = {"up": "\N{UPWARDS ARROW}", "down": "\N{DOWNWARDS ARROW}", "": ""}
+    found = [
+        (f"{row.name} {arrows[row.better]}".rstrip(), format_value(row.value), row.unit.replace("^2", SQUARED))
+        for row in rows
+    ]
+    return Table("Scores (arrows point to the better side)", found)
+
+
 def scan_table(facts: Mapping[str, Any]) -> Table:
     """The measured scan (`PreparedScan.facts`)."""
     extent = " x ".join(f"{side:.2f}" for side in facts["extent_m"])
@@ -32,7 +49,7 @@ def scan_table(facts: Mapping[str, Any]) -> Table:
         ("extent", extent, "m"),
         ("spacing", format_value(1e3 * facts["spacing_m"]), "mm"),
         ("noise", format_value(1e3 * facts["noise_m"]), "mm"),
-        ("area seen", format_value(facts["area_m2"]), "m\N{SUPERSCRIPT TWO}"),
+        ("area seen", format_value(facts["area_m2"]), f"m{SQUARED}"),
         ("sign evidence", str(facts["sign_evidence"]), ""),
         *(("note", str(note), "") for note in facts["notes"]),
     ]
@@ -54,9 +71,13 @@ def machine_table(report: Mapping[str, Any]) -> Table:
     return Table("Machine", rows + [(f"version of {name}", str(value), "") for name, value in versions.items()])
 
 
-def settings_table(settings: Mapping[str, Any]) -> Table:
-    """All settings by dotted key."""
-    return Table("Settings", [(key, format_value(value), "") for key, value in _flat(settings, "")])
+def settings_tables(settings: Mapping[str, Any]) -> tuple[Table, ...]:
+    """All settings by dotted key, one table per section; those of no section come first."""
+    loose = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
+    sections = [("fit", loose), *((key, {key: value}) for key, value in settings.items() if key not in loose)]
+    return tuple(
+        Table(name, [(key, format_value(value), "") for key, value in _flat(values, "")]) for name, values in sections
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
