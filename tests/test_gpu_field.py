@@ -109,7 +109,7 @@ def test_replayed_steps_are_the_steps(end: float) -> None:
     terms = [train_step(state, step_settings(i, state.field, by_python.config), by_python.config) for i in range(30)]
     steps = CapturedSteps(replayed.state, replayed.config)
     for i, expected in enumerate(terms):
-        torch.testing.assert_close(steps(i), expected, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(steps(i), expected, rtol=3e-3, atol=1e-5)
     torch.testing.assert_close(replayed.state.field.table, state.field.table, rtol=0, atol=2e-2)
 
 
