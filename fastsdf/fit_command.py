@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
-from fastsdf.pipeline import Session, prepare_scan, start_fit
+from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, start_within
+from fastsdf.pipeline import Session, prepare_scan
+from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
+from fastsdf.time_budget import Pacer
 from fastsdf.training_loop import train
 
+NO_LIMITS = Limits()
 ACCURACY_ROWS = {
     "held_out_median_m": "held-out points, median",
     "held_out_p95_m": "held-out points, 95%",
@@ -46,27 +51,36 @@ class Stopwatch:
 
 
 def fit_scan(
-    scans: Sequence[Path], out: Path | None, config: FitConfig, reading: dict[str, Any], page: bool = False
+    scans: Sequence[Path],
+    out: Path | None,
+    config: FitConfig,
+    reading: dict[str, Any],
+    page: bool = False,
+    limits: Limits = NO_LIMITS,
 ) -> None:
     """The main job: scans in, run folder out (None: named after the first scan).
 
-    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too.
+    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too, which the time budget
+    of ``limits`` does not cover.
     """
     _check_page(page)
     console, watch = ui.make_console(), Stopwatch()
     names = [str(scan) for scan in expand_paths(scans)]
     with watch.stage("read"):
         cloud = read_point_clouds(names, **reading)
+    check_early(limits, len(cloud), process_age_s())
     with console.status("measuring the scan"), watch.stage("prepare"):
         prepared = prepare_scan(cloud, config)
     prepared.facts["scan"] = names[0] if len(names) == 1 else names
     _describe_scan(console, list_some(names), prepared.facts)
     with watch.stage("start"):
-        session = start_fit(prepared, config)
+        session, plan = start_within(prepared, config, limits, process_age_s)
     run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
     run.write_config(session.config)
     console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
-    _finish(console, run, session, watch, {})
+    for name, value, unit in plan_rows(plan):
+        console.print(f"{name}: {ui.format_value(value)} {unit}".rstrip())
+    _finish(console, run, session, watch, {}, (limits, plan))
     _write_page(run, session, page)
 
 
@@ -96,13 +110,25 @@ def _write_page(run: RunFolder, session: Session, wanted: bool) -> None:
         report_run(run.path, None, str(session.device))
 
 
-def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, origin: dict[str, Any]) -> None:
+def _finish(
+    console: Any,
+    run: RunFolder,
+    session: Session,
+    watch: Stopwatch,
+    origin: dict[str, Any],
+    budget: tuple[Limits, Plan] = (NO_LIMITS, Plan()),
+) -> None:
     """Trains to the end, meshes, writes everything and prints the table."""
     half_extent_m = session.prepared.transform.half_extent_m
+    limits, plan = budget
+    pacer = Pacer(plan.time.train_until_s, plan.time.steps, process_age_s) if plan.time else None
     with _stop_on_interrupt() as stop_asked, watch.stage("train"):
         with ui.training_bar(console, half_extent_m) as move:
-            train(session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked)
+            ended = train(
+                session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked, pacer
+            )
         synchronize(session.device)
+    session = replace(session, config=ended)
     if session.state.step != session.config.training.steps:
         run.save(session, finished=False)
         raise TrainingError(
@@ -121,6 +147,10 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
     if note:
         console.print(f"note: {note}")
     report = _report(session, result, watch, origin, accuracy)
+    spent = plan_report(limits, plan, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
+    if spent:
+        report["budget"] = spent
+        run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
 

@@ -9,6 +9,7 @@ curvature that stands out of the noise, and only along that plane's normal.
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
 from fastsdf.eigen import scatter_matrices, smallest_eigenpair
 from fastsdf.nearest import PointIndex
 from fastsdf.vectors import dot
@@ -21,7 +22,7 @@ OUTLIER_SIGMAS = 3.0
 MAX_DEVIATION = 1.15
 MAX_BEND_SIGMAS = 3.0
 MAX_SHIFT_SIGMAS = 2.0
-CHUNK = 1 << 15
+CHUNK = (1 << 13, 1 << 15)  # on a CPU, elsewhere
 
 
 def flatten_points(
@@ -43,7 +44,7 @@ def flatten_points(
     if neighbours == 0 or noise <= 0:
         return smooth, normals, 0.0
     count = min(neighbours + 1, len(points))
-    rows = (index.query(part, count)[1] for part in index.points.split(CHUNK))
+    rows = (index.query(part, count)[1] for part in index.points.split(chunk_size(points.device, *CHUNK)))
     parts = [_flatten(points, normals, nearest, noise) for nearest in rows]
     flat_points, flat_normals, flat = (torch.cat(part) for part in zip(*parts, strict=True))
     moved = torch.where(flat[:, None], flat_points, smooth), torch.where(flat[:, None], flat_normals, normals)

@@ -5,6 +5,7 @@ import platform
 import resource
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -72,6 +73,14 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def resident_bytes() -> float:
+    """Memory that the process holds now; its peak where the system does not tell (not Linux)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * float(resource.getpagesize())
+    except (OSError, ValueError, IndexError):
+        return peak_memory_gib("cpu")["host"] * 2.0**30
 
 
 def peak_memory_gib(device: str) -> dict[str, Any]:
