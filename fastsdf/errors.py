@@ -42,5 +42,9 @@ class TrainingError(FastSDFError):
     """Training cannot go on (for example a loss term became non-finite)."""
 
 
+class MemoryExhausted(FastSDFError):
+    """The machine or its GPU has too little memory for what was asked."""
+
+
 class MeshingError(FastSDFError):
     """No surface could be extracted from a field."""

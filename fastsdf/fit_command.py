@@ -4,7 +4,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,21 @@ from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
 from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, start_within
+from fastsdf.out_of_memory import explained, is_out_of_memory
 from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
+from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.time_budget import Pacer
 from fastsdf.training_loop import train
 
 NO_LIMITS = Limits()
+THIN = "thin the scan (--stride n for depth images), or fit a part of it"
+SMALLER_FIELD = (
+    "--memory 4GB chooses smaller settings, e.g. --set field.log2_table_size=16 and sampling.surface_points=2048"
+)
 ACCURACY_ROWS = {
     "held_out_median_m": "held-out points, median",
     "held_out_p95_m": "held-out points, 95%",
@@ -64,16 +69,18 @@ def fit_scan(
     of ``limits`` does not cover.
     """
     _check_page(page)
+    check_machine(config)
     console, watch = ui.make_console(), Stopwatch()
     names = [str(scan) for scan in expand_paths(scans)]
-    with watch.stage("read"):
+    with watch.stage("read"), explained("reading the scan", THIN):
         cloud = read_point_clouds(names, **reading)
     check_early(limits, len(cloud), process_age_s())
-    with console.status("measuring the scan"), watch.stage("prepare"):
+    measuring = explained(f"measuring {len(cloud):,} points", THIN)
+    with console.status("measuring the scan"), watch.stage("prepare"), measuring:
         prepared = prepare_scan(cloud, config)
     prepared.facts["scan"] = names[0] if len(names) == 1 else names
     _describe_scan(console, list_some(names), prepared.facts)
-    with watch.stage("start"):
+    with watch.stage("start"), explained("building the field", SMALLER_FIELD):
         session, plan = start_within(prepared, config, limits, process_age_s)
     run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
     run.write_config(session.config)
@@ -122,7 +129,7 @@ def _finish(
     half_extent_m = session.prepared.transform.half_extent_m
     limits, plan = budget
     pacer = Pacer(plan.time.train_until_s, plan.time.steps, process_age_s) if plan.time else None
-    with _stop_on_interrupt() as stop_asked, watch.stage("train"):
+    with _stop_on_interrupt() as stop_asked, watch.stage("train"), _explained_training(run, session):
         with ui.training_bar(console, half_extent_m) as move:
             ended = train(
                 session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked, pacer
@@ -136,7 +143,7 @@ def _finish(
             f"go on with 'fastsdf fit --resume {run.path}'"
         )
     run.save(session, finished=True)
-    with console.status("extracting the surface"), watch.stage("mesh"):
+    with console.status("extracting the surface"), watch.stage("mesh"), _explained_mesh(run, session.config):
         result = session.fitted.extract_mesh()
     with watch.stage("check"):
         accuracy = self_accuracy(session.fitted, session.config.seed)
@@ -153,6 +160,32 @@ def _finish(
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
+
+
+@contextmanager
+def _explained_training(run: RunFolder, session: Session) -> Iterator[None]:
+    """Errors of memory that say what training holds; what was trained is saved if that can still be done."""
+    state = session.state
+    values, points = sum(p.numel() for p in state.field.parameters()), sum(state.sampler.counts)
+    advice = f"{SMALLER_FIELD}; 'fastsdf fit --resume {run.path}' goes on where a checkpoint was written"
+    with explained(f"training {values:,} parameters with {points:,} points a step", advice):
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error) and state.step:
+                with suppress(Exception):
+                    run.save(session, finished=False)
+            raise
+
+
+def _explained_mesh(run: RunFolder, config: FitConfig) -> AbstractContextManager[None]:
+    """Errors of memory that say how to get a mesh of the field, which is saved."""
+    voxel = config.mesh.voxel_size_m
+    assert voxel is not None
+    command = f"fastsdf mesh {run.path} -o {run.mesh} --voxel-size {2 * voxel:.2g}"
+    return explained(
+        f"extracting a mesh with cells of {voxel:.3g} m", f"the field is kept: '{command}' takes a quarter"
+    )
 
 
 @contextmanager
