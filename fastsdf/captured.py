@@ -31,13 +31,19 @@ class CapturedSteps:
     def __init__(self, state: TrainState, config: FitConfig):
         assert config.training.steps is not None
         self._state, self._config = state, config
-        self._settings = [step_settings(i, state.field, config) for i in range(config.training.steps)]
-        rows = [(s.fade, s.step_size, s.viscosity, s.rate_factor) for s in self._settings]
         device = state.field.table.device
-        self._table = torch.tensor(rows, dtype=state.field.table.dtype, device=device)
+        self._table = torch.empty((config.training.steps, 4), dtype=state.field.table.dtype, device=device)
+        self.reschedule(config)
         self._position = torch.tensor([state.step], device=device)
         self._by_count: dict[int, Replayed] = {}
         self._pool = torch.cuda.graph_pool_handle()
+
+    def reschedule(self, config: FitConfig) -> None:
+        """Lays the schedules out over the steps of ``config``, at most as many as at first."""
+        assert config.training.steps is not None
+        self._settings = [step_settings(i, self._state.field, config) for i in range(config.training.steps)]
+        rows = [(s.fade, s.step_size, s.viscosity, s.rate_factor) for s in self._settings]
+        self._table[: len(rows)] = torch.tensor(rows, dtype=self._table.dtype, device=self._table.device)
 
     def __call__(self, step: int) -> Tensor:
         """The terms of the step, which must be the one after the last."""

@@ -24,7 +24,10 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show what a fit would be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
-Preset = Annotated[str | None, typer.Option("--preset", help="Named settings; see 'fastsdf config presets'.")]
+Preset = Annotated[
+    list[str] | None,
+    typer.Option("--preset", help="Named settings; see 'fastsdf config presets' (repeatable, later ones win)."),
+]
 ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file with settings (repeatable).")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, e.g. training.steps=2000.")]
 Scans = Annotated[
@@ -35,6 +38,8 @@ Scene = Annotated[str | None, typer.Option(help="room (air inside the scan) or o
 Sensor = Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")]
 PoseFile = Annotated[Path | None, typer.Option(help="File of poses, for points with a 'view' index.")]
 Stride = Annotated[int | None, typer.Option(help="Use every n-th pixel of depth images both ways.")]
+TimeBudget = Annotated[str | None, typer.Option(help="Settings so that all is done in this time, e.g. 2min.")]
+Memory = Annotated[str | None, typer.Option(help="Settings that need no more memory than this, e.g. 8GB.")]
 ScanUnits = Annotated[str, typer.Option("--units", help="Units of the scan's coordinates: m, cm, mm, ft or in.")]
 
 
@@ -70,6 +75,8 @@ def fit(
     backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
     device: Device = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    time_budget: TimeBudget = None,
+    memory: Memory = None,
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html (needs matplotlib, jinja2).")
     ] = False,
@@ -80,6 +87,7 @@ def fit(
 
     if resume is not None:
         given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
+        given = (*given, time_budget, memory)
         if units != "m" or any(value is not None and value != [] for value in (*given, device, seed)):
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
@@ -99,7 +107,8 @@ def fit(
         device=device,
         seed=seed,
     )
-    fit_command.fit_scan(scans, out, settings, _reading(sensor, poses, stride, units), report)
+    reading = _reading(sensor, poses, stride, units)
+    fit_command.fit_scan(scans, out, settings, reading, report, _limits(time_budget, memory))
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -114,6 +123,8 @@ def info(
     stride: Stride = None,
     units: ScanUnits = "m",
     device: Device = None,
+    time_budget: TimeBudget = None,
+    memory: Memory = None,
     json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
     """Say what a scan holds and what a fit would choose for it."""
@@ -123,7 +134,8 @@ def info(
     if not scans:
         raise InputError("no scan given; write: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
-    info_command.info(scans, settings, _reading(sensor, poses, stride, units), json)
+    reading = _reading(sensor, poses, stride, units)
+    info_command.info(scans, settings, reading, json, _limits(time_budget, memory))
 
 
 app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")(mesh)
@@ -195,10 +207,12 @@ def config_show(preset: Preset = None, config: ConfigFiles = None, assign: Assig
 
 @config_app.command("presets")
 def config_presets() -> None:
-    """List the named settings."""
-    from fastsdf.config_io import preset_names
+    """List the named settings, with when to take each."""
+    from fastsdf.presets import preset_names, preset_summary
 
-    typer.echo("\n".join(preset_names()))
+    names = preset_names()
+    width = max(map(len, names))
+    typer.echo("\n".join(f"{name:<{width}}  {preset_summary(name)}" for name in names))
 
 
 @app.command()
@@ -212,6 +226,17 @@ def doctor() -> None:
 def _reading(sensor: str | None, poses: Path | None, stride: int | None, units: str) -> dict[str, Any]:
     """Options of `fastsdf.io.read_point_cloud`."""
     return {"sensor": _position(sensor), "poses": poses, "stride": stride, "units": units}
+
+
+def _limits(time_budget: str | None, memory: str | None) -> Any:
+    """Budgets of a fit, a `fastsdf.limits.Limits`; checked before anything heavy is imported."""
+    from fastsdf.quantities import parse_duration, parse_memory
+
+    time_s = None if time_budget is None else parse_duration(time_budget)
+    memory_bytes = None if memory is None else parse_memory(memory)
+    from fastsdf.limits import Limits
+
+    return Limits(time_s, memory_bytes)
 
 
 def _position(text: str | None) -> tuple[float, float, float] | None:

@@ -28,6 +28,9 @@ class FieldConfig(_Section):
     voxel_size_m: float | None = Field(
         default=None, gt=0, description="cell edge of the finest level; from the point spacing"
     )
+    voxel_spacings: float | None = Field(
+        default=None, gt=0, le=4, description="... in median point spacings, where it is open; by device"
+    )
     hidden_width: Literal[16, 32, 64, 128] = Field(default=64, description="neurons per hidden layer")
     hidden_layers: Literal[1, 2] = Field(default=1, description="hidden layers")
     activation: Literal["softplus", "relu"] = Field(default="softplus", description="of the hidden layers")
@@ -116,6 +119,9 @@ class SamplingConfig(_Section):
     """Points of one training step."""
 
     surface_points: int | None = Field(default=None, ge=1, description="scan points per step")
+    near_pool: int = Field(
+        default=4_000_000, ge=1000, description="most points of the pool that near points are drawn from"
+    )
     stencil_share: float = Field(default=1.0, ge=0, le=1, description="share of the scan points that carry a stencil")
     near_points: int | None = Field(default=None, ge=0, description="points scattered around the scan per step")
     uniform_points: int | None = Field(default=None, ge=0, description="points uniform in the scene's box per step")
@@ -156,6 +162,7 @@ class TrainingConfig(_Section):
     """The loop."""
 
     steps: int | None = Field(default=None, ge=1, description="training steps; chosen for the device")
+    steps_factor: float = Field(default=1.0, gt=0, le=20, description="times the device's steps, where these are open")
     warm_start_steps: int = Field(
         default=150, ge=0, description="steps that fit the start shape (inverted box, or a ball)"
     )
@@ -173,6 +180,9 @@ class MeshConfig(_Section):
 
     voxel_size_m: float | None = Field(
         default=None, gt=0, description="edge of the marching-cubes cells; from the finest level"
+    )
+    voxel_cells: float = Field(
+        default=1.0, gt=0, le=8, description="... in cells of the finest level, where it is open"
     )
     support_spacings: float = Field(
         default=1.5, gt=0, description="surface is kept within this many local spacings of a point, along its plane"

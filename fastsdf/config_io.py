@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Configuration from layers: defaults < preset < files < ``--set`` < named options; unknown keys name a near match."""
+"""Configuration from layers: defaults < presets < files < ``--set`` < named options; unknown keys name a near match."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,19 @@ from pydantic import BaseModel, ValidationError
 
 from fastsdf.config import FitConfig
 from fastsdf.errors import ConfigError
+from fastsdf.presets import preset_path
 
 
 def load_config(
-    preset: str | None = None, files: Iterable[Path] = (), assignments: Iterable[str] = (), **options: Any
+    preset: str | Sequence[str] | None = None,
+    files: Iterable[Path] = (),
+    assignments: Iterable[str] = (),
+    **options: Any,
 ) -> FitConfig:
     """The configuration made of all layers, later ones winning.
 
     Args:
-        preset: name of a YAML delta in the package's configs (`preset_names`).
+        preset: name of a YAML delta in the package's configs (`fastsdf.presets`), or several, later ones winning.
         files: YAML deltas.
         assignments: ``section.key=value`` with a YAML value.
         options: dotted keys with ``__`` for dots; None means not given.
@@ -27,7 +31,8 @@ def load_config(
     Raises:
         ConfigError: naming the key, the value and what is allowed.
     """
-    layers = [_read_yaml(_preset_path(preset))] if preset else []
+    presets = [preset] if isinstance(preset, str) else preset or ()
+    layers = [_read_yaml(preset_path(name)) for name in presets]
     layers += [_read_yaml(path) for path in files]
     layers += [_assignment(text) for text in assignments]
     layers += [_nested(key.split("__"), value) for key, value in options.items() if value is not None]
@@ -62,23 +67,6 @@ def validate_config(values: dict[str, Any]) -> FitConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
         raise ConfigError(f"{where} = {first['input']!r}: {first['msg']}") from error
-
-
-def preset_names() -> list[str]:
-    """Names of the bundled presets."""
-    return sorted(path.stem for path in _preset_folder().glob("*.yaml"))
-
-
-def _preset_folder() -> Path:
-    """configs/ beside the package in a checkout, inside it when installed."""
-    installed = Path(__file__).parent / "configs"
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"
-
-
-def _preset_path(name: str) -> Path:
-    if name not in preset_names():
-        raise ConfigError(f"no preset named '{name}'; known: {', '.join(preset_names())}")
-    return _preset_folder() / f"{name}.yaml"
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

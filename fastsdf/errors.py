@@ -34,8 +34,16 @@ class CheckpointError(InputError):
     """A run folder or checkpoint is missing, damaged, or does not fit."""
 
 
+class BudgetError(InputError):
+    """A budget of time or memory cannot be met."""
+
+
 class TrainingError(FastSDFError):
     """Training cannot go on (for example a loss term became non-finite)."""
+
+
+class MemoryExhausted(FastSDFError):
+    """The machine or its GPU has too little memory for what was asked."""
 
 
 class MeshingError(FastSDFError):

@@ -4,7 +4,8 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,22 @@ from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
-from fastsdf.pipeline import Session, prepare_scan, start_fit
+from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, start_within
+from fastsdf.out_of_memory import explained, is_out_of_memory
+from fastsdf.pipeline import Session, prepare_scan
+from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
+from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
+from fastsdf.time_budget import Pacer
 from fastsdf.training_loop import train
 
+NO_LIMITS = Limits()
+THIN = "thin the scan (--stride n for depth images), or fit a part of it"
+SMALLER_FIELD = (
+    "--memory 4GB chooses smaller settings, e.g. --set field.log2_table_size=16 and sampling.surface_points=2048"
+)
 ACCURACY_ROWS = {
     "held_out_median_m": "held-out points, median",
     "held_out_p95_m": "held-out points, 95%",
@@ -46,27 +56,38 @@ class Stopwatch:
 
 
 def fit_scan(
-    scans: Sequence[Path], out: Path | None, config: FitConfig, reading: dict[str, Any], page: bool = False
+    scans: Sequence[Path],
+    out: Path | None,
+    config: FitConfig,
+    reading: dict[str, Any],
+    page: bool = False,
+    limits: Limits = NO_LIMITS,
 ) -> None:
     """The main job: scans in, run folder out (None: named after the first scan).
 
-    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too.
+    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too, which the time budget
+    of ``limits`` does not cover.
     """
     _check_page(page)
+    check_machine(config)
     console, watch = ui.make_console(), Stopwatch()
     names = [str(scan) for scan in expand_paths(scans)]
-    with watch.stage("read"):
+    with watch.stage("read"), explained("reading the scan", THIN):
         cloud = read_point_clouds(names, **reading)
-    with console.status("measuring the scan"), watch.stage("prepare"):
+    check_early(limits, len(cloud), process_age_s())
+    measuring = explained(f"measuring {len(cloud):,} points", THIN)
+    with console.status("measuring the scan"), watch.stage("prepare"), measuring:
         prepared = prepare_scan(cloud, config)
     prepared.facts["scan"] = names[0] if len(names) == 1 else names
     _describe_scan(console, list_some(names), prepared.facts)
-    with watch.stage("start"):
-        session = start_fit(prepared, config)
+    with watch.stage("start"), explained("building the field", SMALLER_FIELD):
+        session, plan = start_within(prepared, config, limits, process_age_s)
     run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
     run.write_config(session.config)
     console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
-    _finish(console, run, session, watch, {})
+    for name, value, unit in plan_rows(plan):
+        console.print(f"{name}: {ui.format_value(value)} {unit}".rstrip())
+    _finish(console, run, session, watch, {}, (limits, plan))
     _write_page(run, session, page)
 
 
@@ -96,13 +117,25 @@ def _write_page(run: RunFolder, session: Session, wanted: bool) -> None:
         report_run(run.path, None, str(session.device))
 
 
-def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, origin: dict[str, Any]) -> None:
+def _finish(
+    console: Any,
+    run: RunFolder,
+    session: Session,
+    watch: Stopwatch,
+    origin: dict[str, Any],
+    budget: tuple[Limits, Plan] = (NO_LIMITS, Plan()),
+) -> None:
     """Trains to the end, meshes, writes everything and prints the table."""
     half_extent_m = session.prepared.transform.half_extent_m
-    with _stop_on_interrupt() as stop_asked, watch.stage("train"):
+    limits, plan = budget
+    pacer = Pacer(plan.time.train_until_s, plan.time.steps, process_age_s) if plan.time else None
+    with _stop_on_interrupt() as stop_asked, watch.stage("train"), _explained_training(run, session):
         with ui.training_bar(console, half_extent_m) as move:
-            train(session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked)
+            ended = train(
+                session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked, pacer
+            )
         synchronize(session.device)
+    session = replace(session, config=ended)
     if session.state.step != session.config.training.steps:
         run.save(session, finished=False)
         raise TrainingError(
@@ -110,7 +143,7 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
             f"go on with 'fastsdf fit --resume {run.path}'"
         )
     run.save(session, finished=True)
-    with console.status("extracting the surface"), watch.stage("mesh"):
+    with console.status("extracting the surface"), watch.stage("mesh"), _explained_mesh(run, session.config):
         result = session.fitted.extract_mesh()
     with watch.stage("check"):
         accuracy = self_accuracy(session.fitted, session.config.seed)
@@ -121,8 +154,38 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
     if note:
         console.print(f"note: {note}")
     report = _report(session, result, watch, origin, accuracy)
+    spent = plan_report(limits, plan, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
+    if spent:
+        report["budget"] = spent
+        run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
+
+
+@contextmanager
+def _explained_training(run: RunFolder, session: Session) -> Iterator[None]:
+    """Errors of memory that say what training holds; what was trained is saved if that can still be done."""
+    state = session.state
+    values, points = sum(p.numel() for p in state.field.parameters()), sum(state.sampler.counts)
+    advice = f"{SMALLER_FIELD}; 'fastsdf fit --resume {run.path}' goes on where a checkpoint was written"
+    with explained(f"training {values:,} parameters with {points:,} points a step", advice):
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error) and state.step:
+                with suppress(Exception):
+                    run.save(session, finished=False)
+            raise
+
+
+def _explained_mesh(run: RunFolder, config: FitConfig) -> AbstractContextManager[None]:
+    """Errors of memory that say how to get a mesh of the field, which is saved."""
+    voxel = config.mesh.voxel_size_m
+    assert voxel is not None
+    command = f"fastsdf mesh {run.path} -o {run.mesh} --voxel-size {2 * voxel:.2g}"
+    return explained(
+        f"extracting a mesh with cells of {voxel:.3g} m", f"the field is kept: '{command}' takes a quarter"
+    )
 
 
 @contextmanager

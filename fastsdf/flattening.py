@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
 from fastsdf.eigen import scatter_matrices, smallest_eigenpair
 from fastsdf.morton import morton_grid
 from fastsdf.nearest import PointIndex, point_index
@@ -27,7 +28,7 @@ MAX_BEND_SIGMAS = 3.0
 MAX_SHIFT_SIGMAS = 2.0
 POINTS_PER_PLANE = 4
 PLANES_PER_POINT = 4
-CHUNK = 1 << 15
+CHUNK = (1 << 13, 1 << 15)  # on a CPU, elsewhere
 
 
 class _Planes(NamedTuple):
@@ -66,13 +67,14 @@ def flatten_points(
         return smooth, normals, 0.0
     centers = morton_grid(points).codes(points).argsort(stable=True)[::POINTS_PER_PLANE]
     count = min(neighbours + 1, len(points))
-    rows = (index.query(index.points[part], count)[1] for part in centers.split(CHUNK))
+    size = chunk_size(points.device, *CHUNK)
+    rows = (index.query(index.points[part], count)[1] for part in centers.split(size))
     parts = [_fit_planes(points, normals, nearest, noise) for nearest in rows]
     planes = _Planes(*(torch.cat(part) for part in zip(*parts, strict=True)))
     near = point_index(index.points[centers])
     moved, turned = smooth.clone(), normals.clone()
     on = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    for part in torch.arange(len(points), device=points.device).split(CHUNK):
+    for part in torch.arange(len(points), device=points.device).split(size):
         distance, which = near.query(index.points[part], PLANES_PER_POINT)
         place, normal, found = _onto(points[part], normals[part], planes, distance, which, noise)
         moved[part[found]], turned[part[found]], on[part] = place[found], normal[found], found

@@ -6,6 +6,7 @@ from pathlib import Path
 from fastsdf import console as ui
 from fastsdf.errors import InputError
 from fastsdf.io import check_grid_path, write_grid
+from fastsdf.out_of_memory import explained
 from fastsdf.run_folder import RunFolder
 
 VDB_BAND_VOXELS = 3.0
@@ -34,7 +35,8 @@ def grid_run(path: Path, out: Path, voxel_size_m: float | None, band_m: float | 
     voxel_size_m = voxel_size_m or fitted.config.mesh.voxel_size_m
     if band_m is None and voxel_size_m is not None and out.suffix.lower() == ".vdb":
         band_m = VDB_BAND_VOXELS * voxel_size_m
-    with console.status("sampling the field"):
+    advice = "give a larger --voxel-size, or a narrow --band around the surface"
+    with console.status("sampling the field"), explained(f"sampling a grid of {voxel_size_m:g} m voxels", advice):
         grid = fitted.sample_grid(voxel_size_m, band_m)
     write_grid(grid, out)
     nodes = " x ".join(f"{n:,}" for n in grid.values.shape)

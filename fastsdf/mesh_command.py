@@ -26,6 +26,7 @@ from fastsdf.meshing import (
     smooth,
 )
 from fastsdf.meshing.attributes import MEASURED
+from fastsdf.out_of_memory import explained
 from fastsdf.run_folder import RunFolder
 from fastsdf.scan import TriangleMesh
 
@@ -110,14 +111,17 @@ def mesh_run(path: Path, out: Path, device: str, extraction: dict[str, Any], fin
     _check_finish(out, finish)
     console = ui.make_console()
     fitted = RunFolder(path).load_fitted(device)
-    with console.status("extracting the surface"):
+    voxel_size_m = extraction["voxel_size_m"] or fitted.config.mesh.voxel_size_m
+    assert voxel_size_m is not None
+    finer = f"give larger cells, e.g. --voxel-size {2 * voxel_size_m:.2g}, which take a quarter, or --device cpu"
+    cells = f"extracting a mesh with cells of {voxel_size_m:.3g} m"
+    with console.status("extracting the surface"), explained(cells, finer):
         result = fitted.extract_mesh(**extraction)
         result = smooth(result, finish.smooth)
         result = result if finish.max_faces is None else decimate(result, finish.max_faces)
     result = result if finish.color_by is None else color_by(result, finish.color_by)
     alignment = floor_alignment(result) if finish.align_floor else None
     _write(console, result, alignment, out, finish, fitted.scan.facts)
-    voxel_size_m = extraction["voxel_size_m"] or fitted.config.mesh.voxel_size_m
     closed = is_closed(torch.from_numpy(result.faces))
     if extraction["watertight"] and not closed:
         console.print("note: fewer faces made surfaces touch; --voxel-size instead of --max-faces keeps it watertight")

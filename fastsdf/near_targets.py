@@ -6,14 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
 from fastsdf.nearest import PointIndex, point_index
 from fastsdf.vectors import dot
 
 NEIGHBOURS = 8
 AGREEING_COSINE = 0.5
 POOL_PER_POINT = 4
-POOL_RANGE = (400_000, 4_000_000)
-CHUNK = 1 << 19
+POOL_MIN = 400_000
+CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
 
 
 class NearTargets(NamedTuple):
@@ -69,7 +70,8 @@ def near_targets(
     """
     index = point_index(points)
     parts = []
-    for chosen, shift in zip(drawn.split(CHUNK), shifts.split(CHUNK), strict=True):
+    size = chunk_size(points.device, *CHUNK)
+    for chosen, shift in zip(drawn.split(size), shifts.split(size), strict=True):
         samples = points[chosen] + spread * spacing[chosen, None] * shift
         distance, trust = disc_distance(samples, index, normals, spacing, confidence)
         parts.append((samples.float(), distance.float(), trust.float()))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
 from fastsdf.eigen import scatter_matrices, smallest_eigenpair
 from fastsdf.quantiles import median
 from fastsdf.vectors import dot
@@ -13,7 +14,7 @@ from fastsdf.vectors import dot
 SCALES = (17, 12, 8)
 TOLERANCE = 1.2
 OFFSET_SIGMAS = 2.0
-CHUNK = 1 << 17
+CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 
 
 class PlaneFits(NamedTuple):
@@ -33,7 +34,7 @@ class PlaneFits(NamedTuple):
 
 def fit_planes(points: Tensor, nearest: Tensor) -> PlaneFits:
     """Planes through the points (n, 3) that ``nearest`` (m, k), k > 3, names in each row."""
-    parts = [_fit(points, rows) for rows in nearest.split(CHUNK)]
+    parts = [_fit(points, rows) for rows in nearest.split(chunk_size(points.device, *CHUNK))]
     variance, normals, centers = (torch.cat(part) for part in zip(*parts, strict=True))
     return PlaneFits((variance.clamp_min(0.0) / (nearest.shape[1] - 3)).sqrt(), normals, centers)
 
@@ -52,10 +53,10 @@ def edge_preserving_normals(points: Tensor, nearest: Tensor, first: PlaneFits) -
     """
     noise = median(first.deviation)
     normals = first.normals.clone()
-    open_ = torch.arange(len(points), device=points.device)
-    for size in SCALES:
-        fits = first if size == nearest.shape[1] else fit_planes(points, nearest[:, :size])
-        found = [_fitting_plane(points, nearest[part], fits, noise) for part in open_.split(CHUNK)]
+    open_, size = torch.arange(len(points), device=points.device), chunk_size(points.device, *CHUNK)
+    for count in SCALES:
+        fits = first if count == nearest.shape[1] else fit_planes(points, nearest[:, :count])
+        found = [_fitting_plane(points, nearest[part], fits, noise) for part in open_.split(size)]
         source = torch.cat(found) if found else open_
         normals[open_[source >= 0]] = fits.normals[source[source >= 0]]
         open_ = open_[source < 0]

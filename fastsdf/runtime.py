@@ -5,6 +5,7 @@ import platform
 import resource
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,9 +33,28 @@ def choose_device(name: str) -> str:
         index = int(name.partition(":")[2] or 0)
         if index >= count:
             raise ConfigError(
-                f"device '{name}' is not available ({count} CUDA devices found); use --device cpu or auto"
+                f"device '{name}' is not available ({count} CUDA devices found{_why_no_cuda(count)}); "
+                "use --device cpu or auto"
             )
     return name
+
+
+def _why_no_cuda(count: int) -> str:
+    if count:
+        return ""
+    if torch.version.cuda is None:
+        return f"; this torch, {torch.__version__}, is built without CUDA: pytorch.org has the build for your driver"
+    return "; 'nvidia-smi' tells whether the driver works"
+
+
+def check_machine(config: FitConfig) -> None:
+    """Asks for device and backend before any work.
+
+    Raises:
+        ConfigError: the device is not there.
+        BackendUnavailable: the backend asked for by name cannot run.
+    """
+    choose_backend(config, choose_device(config.device))
 
 
 def choose_backend(config: FitConfig, device: str, grid: GridSpec | None = None) -> tuple[Backend, str]:
@@ -72,6 +92,14 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def resident_bytes() -> float:
+    """Memory that the process holds now; its peak where the system does not tell (not Linux)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * float(resource.getpagesize())
+    except (OSError, ValueError, IndexError):
+        return peak_memory_gib("cpu")["host"] * 2.0**30
 
 
 def peak_memory_gib(device: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.config import SamplingConfig
-from fastsdf.near_targets import POOL_PER_POINT, POOL_RANGE, NearTargets, near_targets
+from fastsdf.near_targets import POOL_MIN, POOL_PER_POINT, NearTargets, near_targets
 
 BOX_PADDING = 0.08
 
@@ -73,9 +73,7 @@ class Sampler:
     """
 
     def __init__(self, surface: SurfacePoints, config: SamplingConfig, device: str, dtype: torch.dtype, seed: int):
-        assert config.surface_points is not None and config.near_points is not None
-        assert config.uniform_points is not None
-        self._counts = (config.surface_points, config.near_points, config.uniform_points)
+        self.set_counts(config)
         self.generator = torch.Generator(device).manual_seed(seed)
 
         def on_device(values: np.ndarray | Tensor, kind: torch.dtype = dtype) -> Tensor:
@@ -84,14 +82,20 @@ class Sampler:
         weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
         self._cumulative = weights.cumsum(0) / weights.sum()
         self._surface = _rows(on_device(a) for a in (surface.points, surface.normals, surface.confidence))
-        pool = self._near_pool(surface, config.near_spread) if config.near_points else _EMPTY_POOL
+        pool = self._near_pool(surface, config.near_spread, config.near_pool) if config.near_points else _EMPTY_POOL
         self._pool = _rows(on_device(a) for a in pool)
         self._lower = on_device(surface.lower) - BOX_PADDING
         self._extent = on_device(surface.upper) + BOX_PADDING - self._lower
 
+    def set_counts(self, config: SamplingConfig) -> None:
+        """Takes the points per batch from a resolved configuration."""
+        assert config.surface_points is not None and config.near_points is not None
+        assert config.uniform_points is not None
+        self.counts = (config.surface_points, config.near_points, config.uniform_points)
+
     def draw(self) -> TrainBatch:
         """The next batch."""
-        surface_count, near_count, uniform_count = self._counts
+        surface_count, near_count, uniform_count = self.counts
         around = (self._uniform((near_count,), torch.float64) * len(self._pool)).long()
         uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._lower.dtype)
         on = self._scan_points(surface_count)
@@ -109,9 +113,9 @@ class Sampler:
     def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.rand(shape, generator=self.generator, device=self._cumulative.device, dtype=dtype)
 
-    def _near_pool(self, surface: SurfacePoints, spread: float) -> NearTargets:
-        """The pool of near points, drawn like the scan points."""
-        size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), POOL_RANGE[1])
+    def _near_pool(self, surface: SurfacePoints, spread: float, most: int) -> NearTargets:
+        """The pool of near points, at most so many, drawn like the scan points."""
+        size = min(max(POOL_PER_POINT * len(surface.points), POOL_MIN), most)
         device = self._cumulative.device
         shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
         arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)

@@ -45,7 +45,8 @@ def resolve_settings(
     The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
     that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
     device type. Fine levels decay in rooms whose side of the air is known; elsewhere the start shape must last. Mesh
-    cells are those of the finest level, but no smaller than for about ten million faces.
+    cells are those of the finest level, but no smaller than for about ten million faces. The configuration's factors
+    (``voxel_spacings``, ``steps_factor``, ``voxel_cells``) apply to what is chosen.
 
     Args:
         config: as asked for.
@@ -58,18 +59,24 @@ def resolve_settings(
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
     coarsest = GRID_WIDTH * half_extent_m / (config.field.base_resolution - 1)
-    voxel = config.field.voxel_size_m or min(VOXEL_SPACINGS[kind] * spacing_m, coarsest)
+    spacings = config.field.voxel_spacings or VOXEL_SPACINGS[kind]
+    voxel = config.field.voxel_size_m or min(spacings * spacing_m, coarsest)
     across = max(GRID_WIDTH * half_extent_m / voxel, config.field.base_resolution)
     levels = 1 + math.ceil(math.log(across / config.field.base_resolution) / math.log(LEVEL_GROWTH[kind]))
     low, high = LOG2_TABLE_RANGE[kind]
     log2_table = min(max(math.ceil(math.log2(CELLS_PER_SURFACE_CELL[kind] * area_m2 / voxel**2)), low), high)
     surface, near, uniform = BATCH[kind]
-    mesh_voxel = max(voxel, math.sqrt(FACES_PER_SURFACE_CELL * area_m2 / MESH_FACES))
+    mesh_voxel = max(config.mesh.voxel_cells * voxel, math.sqrt(FACES_PER_SURFACE_CELL * area_m2 / MESH_FACES))
     chosen: dict[str, dict[str, Any]] = {
         "prepare": {"smoothing_rounds": rounds},
-        "field": {"voxel_size_m": voxel, "num_levels": min(max(levels, 2), MAX_LEVELS), "log2_table_size": log2_table},
+        "field": {
+            "voxel_size_m": voxel,
+            "voxel_spacings": spacings,
+            "num_levels": min(max(levels, 2), MAX_LEVELS),
+            "log2_table_size": log2_table,
+        },
         "sampling": {"surface_points": surface, "near_points": near, "uniform_points": uniform},
-        "training": {"steps": STEPS[kind]},
+        "training": {"steps": max(round(config.training.steps_factor * STEPS[kind]), 1)},
         "mesh": {
             "voxel_size_m": mesh_voxel,
             "min_component_area_m2": 100 * spacing_m**2,

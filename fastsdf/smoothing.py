@@ -11,11 +11,13 @@ import math
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
+
 SPAN = 2.5
 OFFSET_SIGMAS = 2.0
 ANGLE = math.radians(25.0)
 MAX_SHIFT_SIGMAS = 3.0
-POINTS_AT_ONCE = 1 << 19
+CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
 
 
 def smooth_points(
@@ -49,8 +51,8 @@ def smooth_points(
 
 
 def _chunked(step, p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float) -> Tensor:
-    parts = range(0, len(p), POINTS_AT_ONCE)
-    return torch.cat([step(p, n, index, reach, noise, slice(i, i + POINTS_AT_ONCE)) for i in parts])
+    size = chunk_size(p.device, *CHUNK)
+    return torch.cat([step(p, n, index, reach, noise, slice(i, i + size)) for i in range(0, len(p), size)])
 
 
 def _average_normals(p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: float, part: slice) -> Tensor:

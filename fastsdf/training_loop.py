@@ -35,7 +35,8 @@ def train(
     on_progress: Callable[[Progress], None],
     on_checkpoint: Callable[[TrainState], None],
     should_stop: Callable[[], bool],
-) -> None:
+    replan: Callable[[int], int] | None = None,
+) -> FitConfig:
     """Runs the remaining steps of a state, in place.
 
     Args:
@@ -44,6 +45,11 @@ def train(
         on_progress: called every ``log_every`` steps and after the last.
         on_checkpoint: called about every ``checkpoint_every_s`` seconds, between steps.
         should_stop: asked at every reading; True ends the loop early, between two steps.
+        replan: asked at every reading, given the steps taken: how many there shall be, at most those of ``config``. The
+            schedules are laid out anew over them (`fastsdf.time_budget.Pacer`).
+
+    Returns:
+        The configuration with the number of steps that there were to be at last.
 
     Raises:
         TrainingError: at the first reading after a term became non-finite, naming the step and the term.
@@ -51,15 +57,16 @@ def train(
     """
     training = config.training
     assert training.steps is not None
+    total = planned = training.steps
     require_mode(config.operators.mode, state.field.backend.info)
     began, before = time.monotonic(), state.seconds
     saved = began
-    run_step = _runner(state, config)
+    run_step = step_runner(state, config)
     recent: list[Tensor] = []
-    while state.step < training.steps:
+    while state.step < total:
         recent.append(run_step(state.step))
         state.step += 1
-        if len(recent) < training.log_every and state.step < training.steps:
+        if len(recent) < training.log_every and state.step < total:
             continue
         values = torch.stack(recent).double().cpu()
         _require_finite(values, state.step - len(recent))
@@ -68,19 +75,32 @@ def train(
         terms = dict(zip(TERMS, values.mean(0).tolist(), strict=True))
         s = step_settings(state.step - 1, state.field, config)
         state.history.append({"step": state.step, **terms, **{name: getattr(s, name) for name in LOGGED}})
-        on_progress(Progress(state.step, training.steps, terms, s, state.seconds))
+        on_progress(Progress(state.step, total, terms, s, state.seconds))
         if time.monotonic() - saved > training.checkpoint_every_s:
             on_checkpoint(state)
             saved = time.monotonic()
         if should_stop():
-            return
+            break
+        if replan is not None:
+            total = max(min(replan(state.step), planned), 1)
+            config = config.model_copy(update={"training": training.model_copy(update={"steps": total})})
+            run_step = _rescheduled(run_step, state, config)
+    return config
 
 
-def _runner(state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
+def step_runner(state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
     """What takes the step of a number and returns its terms: replayed graphs where they can be had."""
     if can_capture(state, config):
         return CapturedSteps(state, config)
     return lambda step: train_step(state, step_settings(step, state.field, config), config)
+
+
+def _rescheduled(run_step: Callable[[int], Tensor], state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
+    """The same for other schedules; graphs that were captured are kept."""
+    if isinstance(run_step, CapturedSteps):
+        run_step.reschedule(config)
+        return run_step
+    return step_runner(state, config)
 
 
 def _require_finite(values: Tensor, first_step: int) -> None:

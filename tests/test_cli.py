@@ -176,7 +176,7 @@ def inputs(tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         ("fit scan.ply --set training.stepz=5", "did you mean 'training.steps'?"),
         ("fit scan.ply --set viscosity.knots=[1", "the value is not valid YAML"),
         ("fit scan.ply --config bad.yaml", "cannot read the configuration bad.yaml"),
-        ("fit scan.ply --preset nope", "no preset named 'nope'; known: smoke"),
+        ("fit scan.ply --preset nope", "no preset named 'nope'; known: handheld-slam"),
         ("fit scan.ply --sensor 1,2", "--sensor '1,2': write three numbers"),
         ("fit scan.ply --sensor 1,2,z", "--sensor '1,2,z': write three numbers"),
         ("fit scan.ply --sensor nan,0,0", "sensor must be three finite numbers"),

@@ -46,7 +46,7 @@ def test_too_few_points(tmp_path: Path) -> None:
         (("--set", "training.stepps=5"), "did you mean 'training.steps'"),
         (("--set", "training.steps=-5"), "training.steps"),
         (("--set", "training.steps"), "section.key=value"),
-        (("--preset", "no-such"), "known: smoke"),
+        (("--preset", "no-such"), "known: handheld-slam"),
         (("--device", "cuda:7"), "not available"),
         (("--backend", "triton", "--device", "cpu"), "--backend"),
         (("--backend", "tcnn", "--device", "cpu"), "backend 'tcnn' runs on cuda, not on cpu"),

@@ -9,8 +9,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from fastsdf.config import FitConfig, ViscosityConfig
-from fastsdf.config_io import load_config, preset_names, validate_config
+from fastsdf.config_io import load_config, validate_config
 from fastsdf.errors import ConfigError
+from fastsdf.presets import preset_names, preset_summary
 from fastsdf.settings import resolve_settings, smoothing_rounds
 
 SCENE: dict[str, Any] = {"spacing_m": 0.01, "area_m2": 120.0, "half_extent_m": 3.0}
@@ -146,7 +147,31 @@ def test_missing_and_empty_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_load_and_change_something(name: str) -> None:
-    assert load_config(name) != FitConfig()
+    assert (load_config(name) != FitConfig()) == (name != "default")
+
+
+def test_presets_are_listed_with_when_to_take_them() -> None:
+    assert all(20 < len(preset_summary(name)) < 110 for name in preset_names())
+    groups = [preset_summary(name).split(":")[0] for name in preset_names()]
+    assert groups[:8] == ["Scanner"] * 5 + ["Aim"] * 3
+
+
+def test_presets_combine_and_later_ones_win() -> None:
+    both = load_config(["phone-lidar", "fast"])
+    assert both == load_config(["fast", "phone-lidar"])  # scanners and aims set different keys
+    assert both.prepare == load_config("phone-lidar").prepare and both.training == load_config("fast").training
+    assert load_config(["fast", "fine"]).training == load_config("fine").training
+    assert load_config(["fast", "default"]) == load_config("fast")
+    with pytest.raises(ConfigError, match=r"no preset named 'phone'; did you mean 'phone-lidar'\?"):
+        load_config(["fast", "phone"])
+
+
+def test_factors_apply_to_what_is_chosen() -> None:
+    usual = resolve_settings(FitConfig(), **SCENE, device="cpu")
+    assignments = ["training.steps_factor=0.5", "field.voxel_spacings=1.5", "mesh.voxel_cells=2"]
+    halved = resolve_settings(load_config(assignments=assignments), **SCENE, device="cpu")
+    assert halved.training.steps == 750 and usual.training.steps == 1500
+    assert halved.field.voxel_size_m == pytest.approx(0.015) and halved.mesh.voxel_size_m == pytest.approx(0.03)
 
 
 def test_unknown_presets_list_the_known() -> None:

@@ -55,7 +55,7 @@ def test_the_mesh_lies_on_the_rooms_and_is_supported(rooms: FittedField, mesh: T
 def test_blocks_and_chunks_change_nothing(
     rooms: FittedField, mesh: TriangleMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastsdf.meshing.support.CHUNK", 777)
+    monkeypatch.setattr("fastsdf.meshing.support.CHUNK", (777, 777))
     monkeypatch.setattr("fastsdf.meshing.sparse._CHUNK_POINTS", {"cpu": 5003})
     monkeypatch.setattr("fastsdf.meshing.sparse._BLOCK_CELLS", {"cpu": 7 * 8**3})
     assert_same(rooms.extract_mesh(), mesh)

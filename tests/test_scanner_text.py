@@ -109,7 +109,7 @@ def test_a_damaged_ptx_says_where(tmp_path: Path, points: np.ndarray) -> None:
         (whole[: len(whole) - 200], "cannot be read|cut short"),
         (whole.rsplit("\r\n", 4)[0] + "\r\n", "scan 0 says 150 rows and holds 147"),
         (whole + "1 2 3 4\n", "line 1 of the header of scan 1 is '1 2 3 4', not 1 number"),
-        ("ply\nformat\n", "line 1 of the header of scan 0 is 'ply'"),
+        ("words\nformat\n", "line 1 of the header of scan 0 is 'words'"),
         (whole.replace("\r\n", " x\r\n", 1), "cannot be read"),
         ("10\n5\n", "line 3 of the header of scan 0 is ''"),
     )

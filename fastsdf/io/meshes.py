@@ -70,7 +70,7 @@ def _read_with_trimesh(path: Path) -> TriangleMesh:
     except Exception as error:  # trimesh's parsers raise whatever a damaged file makes numpy, json or struct raise
         raise ScanError(f"{path}: trimesh cannot read it ({error}): export the mesh again, or as PLY") from error
     if not parts:
-        raise ScanError(f"{path} has no triangles: export a triangle mesh")
+        raise ScanError(f"{path} has no triangles: export a triangle mesh, or its points as PLY or XYZ")
     return _join(parts)
 
 
@@ -117,7 +117,7 @@ def _weld(mesh: TriangleMesh, offset: np.ndarray) -> TriangleMesh:
 
 def _check_mesh(mesh: TriangleMesh, path: Path) -> None:
     if len(mesh.faces) == 0:
-        raise ScanError(f"{path} has no triangles: export a triangle mesh")
+        raise ScanError(f"{path} has no triangles: export a triangle mesh, or its points as PLY or XYZ")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
         raise ScanError(f"{path}: faces name vertices beyond the {len(mesh.vertices)} there are: export it again")
     broken = len(mesh.vertices) - int(np.isfinite(mesh.vertices).all(axis=1).sum())

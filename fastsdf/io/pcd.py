@@ -2,6 +2,7 @@
 """PCD files, read with Open3D; the viewpoint, which Open3D leaves out, comes from the header."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from fastsdf.scan import PointCloud
 
 NO_VIEWPOINT = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)  # what writers put when they know none
 _MAX_HEADER_LINES = 100
+_Columns = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 def read_pcd_cloud(path: str | Path) -> PointCloud:
@@ -30,33 +32,48 @@ def read_pcd_cloud(path: str | Path) -> PointCloud:
         open3d = load_open3d()
     except InputError as error:
         raise ScanError(f"{path}: {error}; or convert the scan to PLY") from error
+    header = _header(path)
+    read = _read_doubles if "8" in header.get("SIZE", ()) else _read
     try:
         with open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error):
-            loaded = open3d.io.read_point_cloud(path)
-    except (RuntimeError, ValueError) as error:
+            points, normals, stored = read(open3d, path)
+    except (RuntimeError, ValueError, KeyError) as error:
         raise ScanError(f"{path}: open3d cannot read it ({error}): export the file again") from error
-    if not loaded.has_points():
+    if len(points) == 0:
         raise ScanError(f"{path}: open3d found no points (is it a PCD file?): export the file again, or as PLY")
-    colors, notes = colors_to_uint8(np.array(loaded.colors) if loaded.has_colors() else None)
-    normals = np.array(loaded.normals) if loaded.has_normals() else None
-    points = np.array(loaded.points)
-    position = _viewpoint(path)
+    colors, notes = colors_to_uint8(stored)
+    position = _position(header.get("VIEWPOINT", []))
     if position is None:
         return PointCloud(points, normals, colors, notes=notes)
     notes = (*notes, f"sensor position {tuple(position.tolist())} from the VIEWPOINT of the file")
     return PointCloud(points, normals, colors, np.tile(position, (len(points), 1)), notes)
 
 
-def _viewpoint(path: Path) -> np.ndarray | None:
-    """Position (3,) of the header's VIEWPOINT; None when the header has none, the default, or not 7 numbers."""
+def _read(open3d: Any, path: Path) -> _Columns:
+    """Points, normals and colours, the latter two maybe None."""
+    loaded = open3d.io.read_point_cloud(path)
+    normals = np.array(loaded.normals) if loaded.has_normals() else None
+    return np.array(loaded.points), normals, np.array(loaded.colors) if loaded.has_colors() else None
+
+
+def _read_doubles(open3d: Any, path: Path) -> _Columns:
+    """The same of a file with fields of 8 bytes, of which open3d's other reader makes zeros."""
+    point = open3d.t.io.read_point_cloud(str(path)).point
+    normals = point.normals.numpy().astype(np.float64) if "normals" in point else None
+    colors = point.colors.numpy() if "colors" in point else None
+    return point.positions.numpy().astype(np.float64), normals, colors
+
+
+def _header(path: Path) -> dict[str, list[str]]:
+    """The lines of the header by their first word."""
+    lines: dict[str, list[str]] = {}
     with open(path, "rb") as stream:
         for _ in range(_MAX_HEADER_LINES):
             words = stream.readline(4096).decode("latin-1").split()
-            if words[:1] == ["VIEWPOINT"]:
-                return _position(words[1:])
+            lines.setdefault(words[0] if words else "", words[1:])
             if words[:1] == ["DATA"]:
                 break
-    return None
+    return lines
 
 
 def _position(words: list[str]) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastsdf.errors import InputError, ScanError
 from fastsdf.io.cleaning import clean_cloud, with_sensor
+from fastsdf.io.contents import check_content
 from fastsdf.io.depth_folders import read_depth_folder
 from fastsdf.io.e57 import read_e57_cloud
 from fastsdf.io.files import expand_paths, require_file
@@ -108,6 +109,7 @@ def _scaled(cloud: PointCloud, units: str, metres: float) -> PointCloud:
 def _read_file(path: Path, samples: int, seed: int) -> PointCloud:
     suffix = path.suffix.lower()
     readers = _readers()
+    check_content(path)
     if suffix in TRIMESH_SUFFIXES:
         return _sample_mesh_file(path, samples, seed)
     if suffix in readers:

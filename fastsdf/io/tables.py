@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Point clouds in plain tables: text files and numpy arrays."""
 
+import itertools
 import struct
 import tokenize
 import zipfile
@@ -107,8 +108,19 @@ def _parse_table(path: Path, layout: _Layout) -> np.ndarray:
         reason = str(error).split(";")[0]
         raise ScanError(
             f"{path} is not a table of numbers: {reason} (rows counted from line {layout.skip + 1}): "
-            "every line needs the same number of columns, all numbers"
+            f"every line needs the same number of columns, all numbers; {_advice(path, layout)}"
         ) from error
+
+
+def _advice(path: Path, layout: _Layout) -> str:
+    """What to do about the first line that was taken for numbers."""
+    with open(path, encoding=layout.encoding, errors="replace") as lines:
+        line = next(itertools.islice(lines, layout.skip, None), "").strip()
+    if layout.delimiter == ";" and "," in line and _are_numbers(line.replace(",", ".").split(";")):
+        return "its decimals have commas: export it with points"
+    if layout.skip and not _are_numbers(line.split(layout.delimiter)):
+        return f"one header line is skipped, and '{line[:40]}' is a second: remove what stands above the numbers"
+    return "remove what is no number"
 
 
 def _guess_columns(table: np.ndarray) -> PointCloud:

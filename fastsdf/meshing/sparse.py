@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 GRADIENT_TAPS = 8  # a gradient by differences takes about this many values
 _END_MARGIN = 1e-3  # vertices keep this share of an edge from its nodes, so that no two of them coincide
-_CHUNK_POINTS = {"cpu": 2**18}
-_BLOCK_CELLS = {"cpu": 2**19}
+_CHUNK_POINTS = {"cpu": 2**16}
+_BLOCK_CELLS = {"cpu": 2**17}
 
 
 def extract_surface(
@@ -63,8 +63,8 @@ def extract_surface(
         refine_steps: false-position steps per vertex after linear interpolation; each costs one evaluation per
             vertex and stays on the vertex's edge, between its nodes.
         block_cells: most fine cells in the cubes of ``coarse_factor`` voxels held at once (at least one such cube
-            is); None: 2^19 on a CPU, 2^23 elsewhere.
-        chunk_points: most points per call of ``sdf`` and, by the eighth, of ``gradient``; None: 2^18 on a CPU, 2^20
+            is); None: 2^17 on a CPU, 2^23 elsewhere.
+        chunk_points: most points per call of ``sdf`` and, by the eighth, of ``gradient``; None: 2^16 on a CPU, 2^20
             elsewhere.
 
     Returns:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
 from fastsdf.nearest import PointIndex, point_index
 from fastsdf.vectors import dot
 
@@ -17,7 +18,7 @@ NEIGHBOURS = 8
 MIN_COSINE = 0.5
 OFFSET_SPACINGS = 0.2
 MAX_RADIUS_SPACINGS = 3.0
-CHUNK = 1 << 17
+CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def nearest_discs(places: Tensor, normals: Tensor, discs: Discs, count: int) -> 
 
 def in_chunks(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Iterator[tuple[slice, Neighbours]]:
     """`nearest_discs` a bounded number of places at a time, with where they lie among all."""
-    for start in range(0, len(places), CHUNK):
-        part = slice(start, start + CHUNK)
+    size = chunk_size(places.device, *CHUNK)
+    for start in range(0, len(places), size):
+        part = slice(start, start + size)
         yield part, nearest_discs(places[part], normals[part], discs, count)
