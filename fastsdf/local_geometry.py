@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from fastsdf.nearest import PointIndex, point_index
-from fastsdf.plane_fits import CHUNK, edge_preserving_normals, fit_planes
+from fastsdf.plane_fits import edge_preserving_normals, fit_planes
 from fastsdf.quantiles import median, quantiles
 
 ROUGHNESS_TO_NOISE = 1.15
+_CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LocalGeometry:
         """How much the noise varies over the scan: upper quartile over median of each point's calmest neighbour's
         roughness, which edges and corners do not raise. Even noise gives 1.2.
         """
-        least = torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(CHUNK)])
+        least = torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(_CHUNK)])
         middle, upper = quantiles(least, (0.5, 0.75))
         return float(upper) / max(float(middle), torch.finfo(torch.float64).tiny)
 
