@@ -103,9 +103,11 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
     surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
     facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4), "smoothing_rounds": rounds}
+    scattered = geometry.scattered.cpu().numpy()
+    facts["scattered_share"] = round(float(scattered.mean()), 5)
     return PreparedScan(
         transform,
-        support_of(surface, transform, geometry.noise, kept.colors),
+        support_of(surface, transform, geometry.noise, kept.colors, scattered),
         surface,
         facts,
         measured=(local / transform.half_extent_m).float().cpu().numpy(),

@@ -42,8 +42,12 @@ class PreparedScan:
 
 
 def support_of(
-    surface: SurfacePoints, transform: SceneTransform, noise_m: float, colors: np.ndarray | None = None
+    surface: SurfacePoints,
+    transform: SceneTransform,
+    noise_m: float,
+    colors: np.ndarray | None = None,
+    scattered: np.ndarray | None = None,
 ) -> Support:
-    """The measured surface in the world frame; colors: (n, 3) uint8 or None."""
+    """The measured surface in the world frame; colors: (n, 3) uint8 or None; scattered: (n,) bool or None."""
     points = transform.to_world(surface.points)
-    return Support(points, surface.normals, surface.spacing * transform.half_extent_m, noise_m, colors)
+    return Support(points, surface.normals, surface.spacing * transform.half_extent_m, noise_m, colors, scattered)

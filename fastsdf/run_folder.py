@@ -156,7 +156,7 @@ def write_json(content: Any, path: Path) -> None:
 
 def _content(fitted: FittedField) -> dict[str, Any]:
     """All of a checkpoint but what training needs to go on."""
-    scan, colors = fitted.scan, fitted.support.colors
+    scan, colors, scattered = fitted.scan, fitted.support.colors, fitted.support.scattered
     return {
         "format": FORMAT,
         "config": fitted.config.model_dump(mode="json"),
@@ -168,6 +168,7 @@ def _content(fitted: FittedField) -> dict[str, Any]:
         "confidence": _tensor(scan.surface.confidence),
         "spacing": _tensor(scan.surface.spacing),
         "colors": None if colors is None else torch.as_tensor(colors),
+        "scattered": None if scattered is None else torch.as_tensor(scattered),
         "measured": None if scan.measured is None else _tensor(scan.measured),
         "held_out": None if scan.held_out is None else torch.as_tensor(scan.held_out),
         "weights": fitted.field.state_dict(),
@@ -186,7 +187,7 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     points, normals, confidence, spacing = (content[k].numpy() for k in ("points", "normals", "confidence", "spacing"))
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
     surface = SurfacePoints(points, normals, confidence, spacing, *corners)
-    support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"))
+    support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"), _array(content, "scattered"))
     return PreparedScan(transform, support, surface, facts, _array(content, "measured"), _array(content, "held_out"))
 
 

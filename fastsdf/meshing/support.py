@@ -31,6 +31,7 @@ class Support:
         spacing: (n,) local point spacing, world units.
         noise: standard deviation of the points about the surface, world units.
         colors: (n, 3) uint8 RGB, or None.
+        scattered: (n,) bool, points that lie on no surface and vouch for none; or None.
     """
 
     points: np.ndarray
@@ -38,6 +39,7 @@ class Support:
     spacing: np.ndarray
     noise: float
     colors: np.ndarray | None = None
+    scattered: np.ndarray | None = None
 
     @cached_property
     def median_spacing(self) -> float:
@@ -46,11 +48,15 @@ class Support:
 
     def radii(self, spacings: float) -> np.ndarray:
         """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones."""
-        return spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
+        return self._vouching(spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing))
 
     def thickness(self, sigmas: float) -> np.ndarray:
         """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, or a fifth of the local spacing."""
-        return np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing)
+        return self._vouching(np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing))
+
+    def _vouching(self, extent: np.ndarray) -> np.ndarray:
+        """The extents (n,) of discs, negative for scattered points: nothing lies on those."""
+        return extent if self.scattered is None else np.where(self.scattered, -1.0, extent)
 
 
 class Discs(NamedTuple):
