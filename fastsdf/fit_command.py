@@ -25,7 +25,8 @@ from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, syn
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.time_budget import Pacer
-from fastsdf.training_loop import train
+from fastsdf.trainer import TrainState
+from fastsdf.training_loop import train, with_steps
 
 NO_LIMITS = Limits()
 THIN = "thin the scan (--stride n for depth images), or fit a part of it"
@@ -128,12 +129,18 @@ def _finish(
     """Trains to the end, meshes, writes everything and prints the table."""
     half_extent_m = session.prepared.transform.half_extent_m
     limits, plan = budget
-    pacer = Pacer(plan.time.train_until_s, plan.time.steps, process_age_s) if plan.time else None
+    config, pacer = session.config, None
+    if plan.time:
+        pacer = Pacer(plan.time.train_until_s, plan.time.steps, plan.time.most_steps, process_age_s)
+        config = with_steps(config, plan.time.most_steps)
+
+    def save(_: TrainState) -> None:
+        planned = session if pacer is None else replace(session, config=with_steps(config, pacer.steps))
+        run.save(planned, finished=False)
+
     with _stop_on_interrupt() as stop_asked, watch.stage("train"), _explained_training(run, session):
         with ui.training_bar(console, half_extent_m) as move:
-            ended = train(
-                session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked, pacer
-            )
+            ended = train(session.state, config, move, save, stop_asked, pacer)
         synchronize(session.device)
     session = replace(session, config=ended)
     if session.state.step != session.config.training.steps:

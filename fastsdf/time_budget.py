@@ -16,7 +16,7 @@ SHARES = (1.0, 0.5, 0.25)  # of the points of a step that may be taken
 MAX_STEPS_FACTOR = 2.0  # longer training than this times the usual buys nothing that was measured
 MAX_COARSENING = 4.0  # of the mesh's cells
 MESH_SHARE = 0.35  # of the time left that a mesh at full resolution may take
-VALUES_PER_CELL = 60.0  # of the field for a cell of the surface, and what judging it takes, in such values
+VALUES_PER_CELL = 50.0  # of the field for a cell of the surface, and what judging it takes, in such values
 VALUES_PER_CHECK = 16.0  # for a point whose distance to the surface is checked
 CHECKED_POINTS = 500_000
 CUDA_CELLS_PER_S = 5e5  # a GPU's mesh is bound by other things than values of the field
@@ -54,7 +54,8 @@ class TimePlan:
     Attributes:
         budget_s: seconds from the start of the command to its end.
         elapsed_s: of these passed before the plan was made.
-        steps: training steps.
+        steps: training steps that are expected to fit.
+        most_steps: that may be taken if they turn out to be quicker.
         share: of the usual points per step.
         coarsening: of the mesh's cells.
         step_s: predicted seconds of a step.
@@ -65,6 +66,7 @@ class TimePlan:
     budget_s: float
     elapsed_s: float
     steps: int
+    most_steps: int
     share: float
     coarsening: float
     step_s: float
@@ -132,33 +134,39 @@ def plan_time(
             if steps >= min(FEW_STEPS, work.steps):
                 break
         if steps >= MIN_STEPS:
-            steps = min(steps, round(MAX_STEPS_FACTOR * work.steps))
-            return TimePlan(budget_s, elapsed_s, steps, share, coarsening, seconds, mesh, rest)
+            most = round(MAX_STEPS_FACTOR * work.steps)
+            return TimePlan(budget_s, elapsed_s, min(steps, most), most, share, coarsening, seconds, mesh, rest)
     return None
 
 
 class Pacer:
     """Keeps a training loop to its time: how many steps its schedules should be laid out for, asked again and again.
 
-    The answer follows the time that recent steps took, so that rates and viscosity reach their end when the time does;
-    it never exceeds the steps planned.
+    The answer follows the time that recent steps took, so that rates and viscosity reach their end when the time does.
+    It grows in the first half of the training only, when nothing has been annealed yet.
 
     Args:
         until_s: when training must end, on the clock.
-        steps: planned.
+        steps: expected to fit; the first answer.
+        most: steps at most.
         clock: seconds, increasing.
+
+    Attributes:
+        steps: the last answer.
     """
 
-    def __init__(self, until_s: float, steps: int, clock: Callable[[], float]):
-        self._until_s, self._planned, self._clock = until_s, steps, clock
-        self._readings = [(0, clock())]
+    def __init__(self, until_s: float, steps: int, most: int, clock: Callable[[], float]):
+        self._until_s, self._most, self._clock = until_s, most, clock
+        self.steps = steps
+        self._readings: list[tuple[int, float]] = []
 
     def __call__(self, step: int) -> int:
         """Steps in all, for a loop that has taken ``step`` of them."""
         now = self._clock()
         self._readings = [*self._readings[-4:], (step, now)]
         before, then = self._readings[0]
-        if step <= before or now <= then:
-            return self._planned
-        left = (self._until_s - now) * (step - before) / (now - then)
-        return min(self._planned, step + max(math.floor(left), 0))
+        if step > before and now > then:
+            left = (self._until_s - now) * (step - before) / (now - then)
+            most = self._most if 2 * step < self.steps else self.steps
+            self.steps = min(most, step + max(math.floor(left), 0))
+        return self.steps

@@ -110,7 +110,7 @@ def test_what_cannot_be_met_has_a_least_budget_that_can() -> None:
 
 def test_the_pace_follows_the_time_that_steps_take() -> None:
     now = 0.0
-    pacer = Pacer(100.0, 1000, lambda: now)
+    pacer = Pacer(100.0, 1000, 1000, lambda: now)
     assert pacer(0) == 1000
     now = 10.0
     assert pacer(100) == 1000  # as planned
@@ -121,9 +121,19 @@ def test_the_pace_follows_the_time_that_steps_take() -> None:
     now = 101.0
     assert pacer(401) == 401  # the time is over
     now = 20.0
-    quick = Pacer(100.0, 1000, lambda: now)
-    now = 21.0
-    assert quick(500) == 1000  # never more than planned
+    quick = Pacer(100.0, 1000, 3000, lambda: now)
+    assert quick(0) == 1000
+    now = 30.0
+    assert quick(200) == 1600  # quicker: more
+    now = 31.0
+    assert quick(700) == 3000
+    assert quick(2000) == 3000
+    now = 32.0
+    assert quick(2500) == 3000  # never more than that
+    late = Pacer(100.0, 1000, 3000, lambda: now)
+    late(500)
+    now = 33.0
+    assert late(600) == 1000  # what was annealed stays so
 
 
 def test_a_loop_ends_in_time_and_its_schedules_with_it(session: Session) -> None:
@@ -136,7 +146,7 @@ def test_a_loop_ends_in_time_and_its_schedules_with_it(session: Session) -> None
     config = session.config.model_copy(
         update={"training": session.config.training.model_copy(update={"steps": 100, "log_every": 5})}
     )
-    pacer = Pacer(30.0, 100, lambda: now)
+    pacer = Pacer(30.0, 100, 100, lambda: now)
     ended = train(session.state, config, lambda _: step_takes(5.0), lambda _: None, lambda: False, pacer)
     assert session.state.step == ended.training.steps and 25 <= session.state.step < 45
     assert now <= 35.0
