@@ -37,6 +37,7 @@ Scans = Annotated[
 Scene = Annotated[str | None, typer.Option(help="room (air inside the scan) or object (air around it).")]
 Sensor = Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")]
 PoseFile = Annotated[Path | None, typer.Option(help="File of poses, for points with a 'view' index.")]
+Trajectory = Annotated[Path | None, typer.Option(help="File of lines 'time x y z', for points with times.")]
 Stride = Annotated[int | None, typer.Option(help="Use every n-th pixel of depth images both ways.")]
 TimeBudget = Annotated[str | None, typer.Option(help="Settings so that all is done in this time, e.g. 2min.")]
 Memory = Annotated[str | None, typer.Option(help="Settings that need no more memory than this, e.g. 8GB.")]
@@ -68,6 +69,7 @@ def fit(
     scene: Scene = None,
     sensor: Sensor = None,
     poses: PoseFile = None,
+    trajectory: Trajectory = None,
     stride: Stride = None,
     units: ScanUnits = "m",
     voxel_size: VoxelSize = None,
@@ -87,7 +89,7 @@ def fit(
 
     if resume is not None:
         given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
-        given = (*given, time_budget, memory)
+        given = (*given, trajectory, time_budget, memory)
         if units != "m" or any(value is not None and value != [] for value in (*given, device, seed)):
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
@@ -107,7 +109,7 @@ def fit(
         device=device,
         seed=seed,
     )
-    reading = _reading(sensor, poses, stride, units)
+    reading = _reading(sensor, poses, trajectory, stride, units)
     fit_command.fit_scan(scans, out, settings, reading, report, _limits(time_budget, memory))
 
 
@@ -120,6 +122,7 @@ def info(
     scene: Scene = None,
     sensor: Sensor = None,
     poses: PoseFile = None,
+    trajectory: Trajectory = None,
     stride: Stride = None,
     units: ScanUnits = "m",
     device: Device = None,
@@ -134,7 +137,7 @@ def info(
     if not scans:
         raise InputError("no scan given; write: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
-    reading = _reading(sensor, poses, stride, units)
+    reading = _reading(sensor, poses, trajectory, stride, units)
     info_command.info(scans, settings, reading, json, _limits(time_budget, memory))
 
 
@@ -218,9 +221,12 @@ def doctor() -> None:
     info_command.doctor()
 
 
-def _reading(sensor: str | None, poses: Path | None, stride: int | None, units: str) -> dict[str, Any]:
+def _reading(
+    sensor: str | None, poses: Path | None, trajectory: Path | None, stride: int | None, units: str
+) -> dict[str, Any]:
     """Options of `fastsdf.io.read_point_cloud`."""
-    return {"sensor": _position(sensor), "poses": poses, "stride": stride, "units": units}
+    position = _position(sensor)
+    return {"sensor": position, "poses": poses, "trajectory": trajectory, "stride": stride, "units": units}
 
 
 def _limits(time_budget: str | None, memory: str | None) -> Any:
