@@ -86,13 +86,14 @@ def budgets(
     out: Out,
     time: Annotated[list[str] | None, typer.Option()] = None,
     memory: Annotated[list[str] | None, typer.Option()] = None,
+    sets: Sets = None,
 ) -> None:
     """Budgets against what the process took, by the clock and by the system's account of its memory."""
-    rows = []
+    rows, options = [], [part for text in sets or () for part in ("--set", text)]
     asked = [("--time-budget", text) for text in time or ()] + [("--memory", text) for text in memory or ()]
     for scan in scans:
         for option, text in asked:
-            report = fit(scan, out / scan.stem / f"{option.strip('-')}-{text}", option, text)
+            report = fit(scan, out / scan.stem / f"{option.strip('-')}-{text}", option, text, *options)
             row = {"scan": scan.stem, "budget": text, **_spent(report, 1)}
             rows.append(row | (_chosen(report["budget"]) if report["exit"] == 0 else dict.fromkeys(CHOSEN, "refused")))
     typer.echo(markdown(rows))

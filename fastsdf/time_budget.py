@@ -84,15 +84,25 @@ class TimePlan:
         return self.elapsed_s + self.train_s + self.mesh_s + self.rest_s
 
     @property
+    def mesh_until_s(self) -> float:
+        """When the mesh must be there, in seconds from the start of the command."""
+        return self.budget_s * (1.0 - MARGIN_SHARE) - self.rest_s
+
+    @property
     def train_until_s(self) -> float:
         """When training must end, in seconds from the start of the command."""
-        return self.budget_s * (1.0 - MARGIN_SHARE) - self.mesh_s - self.rest_s
+        return self.mesh_until_s - self.mesh_s
 
 
 def mesh_seconds(work: Work, speed: Speed, coarsening: float = 1.0) -> float:
     """Predicted seconds of a mesh whose cells are ``coarsening`` times the wanted ones."""
     cells = work.cells / coarsening**2
     return cells / CUDA_CELLS_PER_S if work.cuda else cells * VALUES_PER_CELL * speed.value_s
+
+
+def coarsening_for(work: Work, speed: Speed, allowed_s: float) -> float:
+    """How much coarser a mesh must be to take no longer than allowed, from 1 to `MAX_COARSENING`."""
+    return min(max(math.sqrt(mesh_seconds(work, speed) / max(allowed_s, 1e-9)), 1.0), MAX_COARSENING)
 
 
 def rest_seconds(work: Work, speed: Speed) -> float:
@@ -124,9 +134,7 @@ def plan_time(
     """
     rest = rest_seconds(work, speed)
     left = budget_s * (1.0 - MARGIN_SHARE) - elapsed_s - rest
-    allowed = MESH_SHARE * max(left, 1e-9)
-    wanted = min(max(math.sqrt(mesh_seconds(work, speed) / allowed), 1.0), MAX_COARSENING)
-    for coarsening in (wanted, MAX_COARSENING):
+    for coarsening in (coarsening_for(work, speed, MESH_SHARE * left), MAX_COARSENING):
         mesh = mesh_seconds(work, speed, coarsening)
         for share in SHARES:
             seconds = step_s(share)

@@ -12,7 +12,7 @@ from fastsdf.calibration import measure_speed, measure_step
 from fastsdf.config import FitConfig
 from fastsdf.config_io import load_config
 from fastsdf.errors import BudgetError, InputError
-from fastsdf.limits import Limits, check_early, start_within
+from fastsdf.limits import Limits, check_early, settle_mesh, start_within
 from fastsdf.memory_budget import GIB, Sizes, least_bytes, mesh_bytes, plan_memory
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.quantities import parse_duration, parse_memory
@@ -208,6 +208,17 @@ def test_a_plan_sets_steps_batch_tables_and_cells() -> None:
     )
     assert session.state.sampler.counts[0] == session.config.sampling.surface_points
     assert session.config.field.log2_table_size == usual.config.field.log2_table_size
+
+
+def test_a_mesh_is_made_coarser_when_training_ends_late(session: Session) -> None:
+    plan = planned(60.0)
+    assert plan is not None
+    same, unchanged = settle_mesh(session, plan, 10.0)
+    assert same is session and unchanged is plan
+    late, settled = settle_mesh(session, plan, plan.mesh_until_s - 1e-6)
+    voxels = [s.config.mesh.voxel_size_m or 0 for s in (session, late)]
+    assert voxels[1] == pytest.approx(MAX_COARSENING * voxels[0])
+    assert settled.coarsening == pytest.approx(MAX_COARSENING * plan.coarsening)
 
 
 def test_the_command_keeps_to_its_time_and_reports_it(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def read_point_cloud(
 
     Raises:
         ScanError: the file cannot be read, or holds too few usable points.
-        InputError: an argument is out of range or unknown, two of ``sensor``, ``poses`` and ``trajectory`` are given, or a
-            folder is read and units are given.
+        InputError: an argument is out of range or unknown, two of ``sensor``, ``poses`` and ``trajectory`` are given,
+            or a folder is read and units are given.
     """
     metres = metres_per(units)
     given = {"a sensor position": sensor, "poses": poses, "a trajectory": trajectory}
