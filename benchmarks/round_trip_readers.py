@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastsdf.errors import InputError
 from fastsdf.io.vdb import load_openvdb
+from fastsdf.open3d_library import load_open3d
 from fastsdf.scan import BLOCK, DistanceGrid
 
 
@@ -46,8 +48,10 @@ def by_trimesh(path: Path) -> Found:
 
 def by_open3d(path: Path) -> Found:
     """PLY, OBJ, STL, GLB."""
-    import open3d
-
+    try:
+        open3d = load_open3d()
+    except InputError as error:
+        raise ImportError(str(error)) from error
     read = open3d.io.read_triangle_mesh(str(path))
     colors = 255 * np.asarray(read.vertex_colors) if read.has_vertex_colors() else None
     known = read.has_vertex_normals() and path.suffix != ".stl"  # of an STL it computes them

@@ -3,9 +3,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from fastsdf.errors import InputError
+from fastsdf.open3d_library import load_open3d
 
 UTM = np.array([412_345.678, 5_612_345.321, 123.456])
 LAS_SCALE_M = 1e-4
@@ -59,9 +62,7 @@ def ply_text(scan: Scan, path: Path) -> Scan:
 
 def ply_open3d(scan: Scan, path: Path) -> Scan:
     """open3d writes doubles."""
-    import open3d
-
-    open3d.io.write_point_cloud(str(path), _open3d_cloud(scan))
+    _open3d().io.write_point_cloud(str(path), _open3d_cloud(scan))
     return scan._replace(sensors=None)
 
 
@@ -76,8 +77,7 @@ def ply_trimesh(scan: Scan, path: Path) -> Scan:
 
 def pcd_open3d(scan: Scan, path: Path) -> Scan:
     """open3d writes floats, or doubles where it was given them."""
-    import open3d
-
+    open3d = _open3d()
     open3d.io.write_point_cloud(str(path), _open3d_cloud(scan))
     again = open3d.io.read_point_cloud(str(path))
     return Scan(np.asarray(again.points), _unit(np.asarray(again.normals)), scan.colors)
@@ -85,6 +85,7 @@ def pcd_open3d(scan: Scan, path: Path) -> Scan:
 
 def pcd_numpy(scan: Scan, path: Path) -> Scan:
     """Binary doubles with a viewpoint, as PCL writes points of that type."""
+    _open3d()  # reads it
     place = scan.sensors[0]
     head = (
         "# .PCD v0.7 - Point Cloud Data file format", "VERSION 0.7", "FIELDS x y z", "SIZE 8 8 8", "TYPE F F F",
@@ -195,9 +196,16 @@ def mesh_trimesh(scan: Scan, path: Path) -> Scan:
     return Scan(scan.points.astype(np.float32).astype(np.float64) if path.suffix == ".glb" else scan.points.round(12))
 
 
-def _open3d_cloud(scan: Scan):
-    import open3d
+def _open3d() -> Any:
+    """Open3D; an ImportError where it is missing or does not load."""
+    try:
+        return load_open3d()
+    except InputError as error:
+        raise ImportError(str(error)) from error
 
+
+def _open3d_cloud(scan: Scan) -> Any:
+    open3d = _open3d()
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(scan.points))
     cloud.normals = open3d.utility.Vector3dVector(scan.normals)
     cloud.colors = open3d.utility.Vector3dVector(scan.colors / 255.0)

@@ -22,7 +22,7 @@ VALUES = 1 << 16
 
 def measure_speed(session: Session) -> Speed:
     """Seconds per step and per value of a session, which stays as it is."""
-    return Speed(measure_step(session, session.config), _measure_value(session))
+    return Speed(measure_step(session, session.config), measure_value(session))
 
 
 def measure_step(session: Session, config: FitConfig) -> float:
@@ -45,7 +45,8 @@ def measure_step(session: Session, config: FitConfig) -> float:
 
 
 @torch.no_grad()
-def _measure_value(session: Session) -> float:
+def measure_value(session: Session) -> float:
+    """Seconds of one value of a session's field, many at a time."""
     field, surface = session.state.field, session.prepared.surface
     points = torch.as_tensor(surface.points[: min(VALUES, len(surface.points))])
     x = points.repeat(-(-VALUES // len(points)), 1)[:VALUES].to(field.table.device, field.table.dtype)

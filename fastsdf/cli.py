@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastsdf import __version__
+from fastsdf.cli_budgets import Memory, TimeBudget, limits
 from fastsdf.cli_outputs import Device, VoxelSize, grid, mesh
 from fastsdf.errors import FastSDFError, InputError
 
@@ -37,9 +38,8 @@ Scans = Annotated[
 Scene = Annotated[str | None, typer.Option(help="room (air inside the scan) or object (air around it).")]
 Sensor = Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")]
 PoseFile = Annotated[Path | None, typer.Option(help="File of poses, for points with a 'view' index.")]
+Trajectory = Annotated[Path | None, typer.Option(help="File of lines 'time x y z', for points with times.")]
 Stride = Annotated[int | None, typer.Option(help="Use every n-th pixel of depth images both ways.")]
-TimeBudget = Annotated[str | None, typer.Option(help="Settings so that all is done in this time, e.g. 2min.")]
-Memory = Annotated[str | None, typer.Option(help="Settings that need no more memory than this, e.g. 8GB.")]
 ScanUnits = Annotated[str, typer.Option("--units", help="Units of the scan's coordinates: m, cm, mm, ft or in.")]
 
 
@@ -68,6 +68,7 @@ def fit(
     scene: Scene = None,
     sensor: Sensor = None,
     poses: PoseFile = None,
+    trajectory: Trajectory = None,
     stride: Stride = None,
     units: ScanUnits = "m",
     voxel_size: VoxelSize = None,
@@ -87,7 +88,7 @@ def fit(
 
     if resume is not None:
         given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
-        given = (*given, time_budget, memory)
+        given = (*given, trajectory, time_budget, memory)
         if units != "m" or any(value is not None and value != [] for value in (*given, device, seed)):
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
@@ -107,8 +108,8 @@ def fit(
         device=device,
         seed=seed,
     )
-    reading = _reading(sensor, poses, stride, units)
-    fit_command.fit_scan(scans, out, settings, reading, report, _limits(time_budget, memory))
+    reading = _reading(sensor, poses, trajectory, stride, units)
+    fit_command.fit_scan(scans, out, settings, reading, report, limits(time_budget, memory))
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -120,6 +121,7 @@ def info(
     scene: Scene = None,
     sensor: Sensor = None,
     poses: PoseFile = None,
+    trajectory: Trajectory = None,
     stride: Stride = None,
     units: ScanUnits = "m",
     device: Device = None,
@@ -134,8 +136,8 @@ def info(
     if not scans:
         raise InputError("no scan given; write: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
-    reading = _reading(sensor, poses, stride, units)
-    info_command.info(scans, settings, reading, json, _limits(time_budget, memory))
+    reading = _reading(sensor, poses, trajectory, stride, units)
+    info_command.info(scans, settings, reading, json, limits(time_budget, memory))
 
 
 app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")(mesh)
@@ -223,20 +225,12 @@ def doctor() -> None:
     info_command.doctor()
 
 
-def _reading(sensor: str | None, poses: Path | None, stride: int | None, units: str) -> dict[str, Any]:
+def _reading(
+    sensor: str | None, poses: Path | None, trajectory: Path | None, stride: int | None, units: str
+) -> dict[str, Any]:
     """Options of `fastsdf.io.read_point_cloud`."""
-    return {"sensor": _position(sensor), "poses": poses, "stride": stride, "units": units}
-
-
-def _limits(time_budget: str | None, memory: str | None) -> Any:
-    """Budgets of a fit, a `fastsdf.limits.Limits`; checked before anything heavy is imported."""
-    from fastsdf.quantities import parse_duration, parse_memory
-
-    time_s = None if time_budget is None else parse_duration(time_budget)
-    memory_bytes = None if memory is None else parse_memory(memory)
-    from fastsdf.limits import Limits
-
-    return Limits(time_s, memory_bytes)
+    position = _position(sensor)
+    return {"sensor": position, "poses": poses, "trajectory": trajectory, "stride": stride, "units": units}
 
 
 def _position(text: str | None) -> tuple[float, float, float] | None:

@@ -4,7 +4,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
 from fastsdf.errors import TrainingError
+from fastsdf.fit_memory import SMALLER_FIELD, THIN, explained_mesh, explained_training
 from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
-from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, start_within
-from fastsdf.out_of_memory import explained, is_out_of_memory
+from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, settle_mesh, start_within
+from fastsdf.out_of_memory import explained
 from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
@@ -25,13 +26,10 @@ from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, syn
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.time_budget import Pacer
-from fastsdf.training_loop import train
+from fastsdf.trainer import TrainState
+from fastsdf.training_loop import train, with_steps
 
 NO_LIMITS = Limits()
-THIN = "thin the scan (--stride n for depth images), or fit a part of it"
-SMALLER_FIELD = (
-    "--memory 4GB chooses smaller settings, e.g. --set field.log2_table_size=16 and sampling.surface_points=2048"
-)
 ACCURACY_ROWS = {
     "held_out_median_m": "held-out points, median",
     "held_out_p95_m": "held-out points, 95%",
@@ -128,12 +126,18 @@ def _finish(
     """Trains to the end, meshes, writes everything and prints the table."""
     half_extent_m = session.prepared.transform.half_extent_m
     limits, plan = budget
-    pacer = Pacer(plan.time.train_until_s, plan.time.steps, process_age_s) if plan.time else None
-    with _stop_on_interrupt() as stop_asked, watch.stage("train"), _explained_training(run, session):
+    config, pacer = session.config, None
+    if plan.time:
+        pacer = Pacer(plan.time.train_until_s, plan.time.steps, plan.time.most_steps, process_age_s)
+        config = with_steps(config, plan.time.most_steps)
+
+    def save(_: TrainState) -> None:
+        planned = session if pacer is None else replace(session, config=with_steps(config, pacer.steps))
+        run.save(planned, finished=False)
+
+    with _stop_on_interrupt() as stop_asked, watch.stage("train"), explained_training(run, session):
         with ui.training_bar(console, half_extent_m) as move:
-            ended = train(
-                session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked, pacer
-            )
+            ended = train(session.state, config, move, save, stop_asked, pacer)
         synchronize(session.device)
     session = replace(session, config=ended)
     if session.state.step != session.config.training.steps:
@@ -142,8 +146,11 @@ def _finish(
             f"stopped at step {session.state.step} of {session.config.training.steps}; everything is saved, "
             f"go on with 'fastsdf fit --resume {run.path}'"
         )
+    if plan.time:
+        session, settled = settle_mesh(session, plan.time, process_age_s())
+        plan = plan._replace(time=settled)
     run.save(session, finished=True)
-    with console.status("extracting the surface"), watch.stage("mesh"), _explained_mesh(run, session.config):
+    with console.status("extracting the surface"), watch.stage("mesh"), explained_mesh(run, session.config):
         result = session.fitted.extract_mesh()
     with watch.stage("check"):
         accuracy = self_accuracy(session.fitted, session.config.seed)
@@ -160,32 +167,6 @@ def _finish(
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
-
-
-@contextmanager
-def _explained_training(run: RunFolder, session: Session) -> Iterator[None]:
-    """Errors of memory that say what training holds; what was trained is saved if that can still be done."""
-    state = session.state
-    values, points = sum(p.numel() for p in state.field.parameters()), sum(state.sampler.counts)
-    advice = f"{SMALLER_FIELD}; 'fastsdf fit --resume {run.path}' goes on where a checkpoint was written"
-    with explained(f"training {values:,} parameters with {points:,} points a step", advice):
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            if is_out_of_memory(error) and state.step:
-                with suppress(Exception):
-                    run.save(session, finished=False)
-            raise
-
-
-def _explained_mesh(run: RunFolder, config: FitConfig) -> AbstractContextManager[None]:
-    """Errors of memory that say how to get a mesh of the field, which is saved."""
-    voxel = config.mesh.voxel_size_m
-    assert voxel is not None
-    command = f"fastsdf mesh {run.path} -o {run.mesh} --voxel-size {2 * voxel:.2g}"
-    return explained(
-        f"extracting a mesh with cells of {voxel:.3g} m", f"the field is kept: '{command}' takes a quarter"
-    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from fastsdf.calibration import measure_speed, measure_step
+from fastsdf.calibration import measure_speed, measure_step, measure_value
 from fastsdf.config import FitConfig, SamplingConfig
 from fastsdf.errors import BudgetError
 from fastsdf.field import FieldSpec
@@ -14,7 +14,7 @@ from fastsdf.memory_budget import GIB, MemoryPlan, Sizes, least_bytes, plan_memo
 from fastsdf.pipeline import Session, resolve_for, start_fit
 from fastsdf.prepared import PreparedScan
 from fastsdf.runtime import choose_device, resident_bytes
-from fastsdf.time_budget import TimePlan, Work, least_seconds, plan_time
+from fastsdf.time_budget import Speed, TimePlan, Work, coarsening_for, least_seconds, plan_time
 
 ROUGH_S, ROUGH_S_PER_POINT = 6.0, 4e-5  # from a scan in memory to its mesh, at the very least
 TIGHT_S = 30.0
@@ -164,6 +164,22 @@ def _settled(session: Session, plan: TimePlan) -> Session:
     settled = config.model_copy(update=chosen)
     session.state.sampler.set_counts(settled.sampling)
     return replace(session, config=settled)
+
+
+def settle_mesh(session: Session, plan: TimePlan, elapsed_s: float) -> tuple[Session, TimePlan]:
+    """After training: a coarser mesh than planned where the time left, or the device's speed now, asks for it."""
+    config, facts = session.config, session.prepared.facts
+    voxel, steps = config.mesh.voxel_size_m, config.training.steps
+    assert voxel is not None and steps is not None
+    work = Work(
+        facts["area_m2"] / voxel**2, len(session.prepared.surface.points), steps, session.device.startswith("cuda")
+    )
+    further = coarsening_for(work, Speed(plan.step_s, measure_value(session)), plan.mesh_until_s - elapsed_s)
+    if further <= 1.0:
+        return session, plan
+    mesh = config.mesh.model_copy(update={"voxel_size_m": further * voxel})
+    settled = replace(session, config=config.model_copy(update={"mesh": mesh}))
+    return settled, replace(plan, coarsening=further * plan.coarsening)
 
 
 def shrunk(sampling: SamplingConfig, share: float) -> SamplingConfig:

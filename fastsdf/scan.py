@@ -21,6 +21,7 @@ class PointCloud:
         views: (n,) int64 index of the view (scan, frame) that saw each point, for a file of poses; or None.
         crs: coordinate reference system of the file: well-known text or ``EPSG:code``; None: the file names none.
         units: of the file's coordinates, before they became metres.
+        times: (n,) float64 seconds when each point was measured, for a trajectory; or None.
     """
 
     points: np.ndarray
@@ -31,6 +32,7 @@ class PointCloud:
     views: np.ndarray | None = None
     crs: str | None = None
     units: str = "m"
+    times: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.points)

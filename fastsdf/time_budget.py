@@ -16,8 +16,8 @@ SHARES = (1.0, 0.5, 0.25)  # of the points of a step that may be taken
 MAX_STEPS_FACTOR = 2.0  # longer training than this times the usual buys nothing that was measured
 MAX_COARSENING = 4.0  # of the mesh's cells
 MESH_SHARE = 0.35  # of the time left that a mesh at full resolution may take
-VALUES_PER_CELL = 60.0  # of the field for a cell of the surface, and what judging it takes, in such values
-VALUES_PER_CHECK = 12.0  # for a point whose distance to the surface is checked
+VALUES_PER_CELL = 50.0  # of the field for a cell of the surface, and what judging it takes, in such values
+VALUES_PER_CHECK = 16.0  # for a point whose distance to the surface is checked
 CHECKED_POINTS = 500_000
 CUDA_CELLS_PER_S = 5e5  # a GPU's mesh is bound by other things than values of the field
 FIXED_S = 1.0  # checkpoint, files, the interpreter's end
@@ -54,7 +54,8 @@ class TimePlan:
     Attributes:
         budget_s: seconds from the start of the command to its end.
         elapsed_s: of these passed before the plan was made.
-        steps: training steps.
+        steps: training steps that are expected to fit.
+        most_steps: that may be taken if they turn out to be quicker.
         share: of the usual points per step.
         coarsening: of the mesh's cells.
         step_s: predicted seconds of a step.
@@ -65,6 +66,7 @@ class TimePlan:
     budget_s: float
     elapsed_s: float
     steps: int
+    most_steps: int
     share: float
     coarsening: float
     step_s: float
@@ -82,15 +84,25 @@ class TimePlan:
         return self.elapsed_s + self.train_s + self.mesh_s + self.rest_s
 
     @property
+    def mesh_until_s(self) -> float:
+        """When the mesh must be there, in seconds from the start of the command."""
+        return self.budget_s * (1.0 - MARGIN_SHARE) - self.rest_s
+
+    @property
     def train_until_s(self) -> float:
         """When training must end, in seconds from the start of the command."""
-        return self.budget_s * (1.0 - MARGIN_SHARE) - self.mesh_s - self.rest_s
+        return self.mesh_until_s - self.mesh_s
 
 
 def mesh_seconds(work: Work, speed: Speed, coarsening: float = 1.0) -> float:
     """Predicted seconds of a mesh whose cells are ``coarsening`` times the wanted ones."""
     cells = work.cells / coarsening**2
     return cells / CUDA_CELLS_PER_S if work.cuda else cells * VALUES_PER_CELL * speed.value_s
+
+
+def coarsening_for(work: Work, speed: Speed, allowed_s: float) -> float:
+    """How much coarser a mesh must be to take no longer than allowed, from 1 to `MAX_COARSENING`."""
+    return min(max(math.sqrt(mesh_seconds(work, speed) / max(allowed_s, 1e-9)), 1.0), MAX_COARSENING)
 
 
 def rest_seconds(work: Work, speed: Speed) -> float:
@@ -122,9 +134,7 @@ def plan_time(
     """
     rest = rest_seconds(work, speed)
     left = budget_s * (1.0 - MARGIN_SHARE) - elapsed_s - rest
-    allowed = MESH_SHARE * max(left, 1e-9)
-    wanted = min(max(math.sqrt(mesh_seconds(work, speed) / allowed), 1.0), MAX_COARSENING)
-    for coarsening in (wanted, MAX_COARSENING):
+    for coarsening in (coarsening_for(work, speed, MESH_SHARE * left), MAX_COARSENING):
         mesh = mesh_seconds(work, speed, coarsening)
         for share in SHARES:
             seconds = step_s(share)
@@ -132,33 +142,39 @@ def plan_time(
             if steps >= min(FEW_STEPS, work.steps):
                 break
         if steps >= MIN_STEPS:
-            steps = min(steps, round(MAX_STEPS_FACTOR * work.steps))
-            return TimePlan(budget_s, elapsed_s, steps, share, coarsening, seconds, mesh, rest)
+            most = round(MAX_STEPS_FACTOR * work.steps)
+            return TimePlan(budget_s, elapsed_s, min(steps, most), most, share, coarsening, seconds, mesh, rest)
     return None
 
 
 class Pacer:
     """Keeps a training loop to its time: how many steps its schedules should be laid out for, asked again and again.
 
-    The answer follows the time that recent steps took, so that rates and viscosity reach their end when the time does;
-    it never exceeds the steps planned.
+    The answer follows the time that recent steps took, so that rates and viscosity reach their end when the time does.
+    It grows in the first half of the training only, when nothing has been annealed yet.
 
     Args:
         until_s: when training must end, on the clock.
-        steps: planned.
+        steps: expected to fit; the first answer.
+        most: steps at most.
         clock: seconds, increasing.
+
+    Attributes:
+        steps: the last answer.
     """
 
-    def __init__(self, until_s: float, steps: int, clock: Callable[[], float]):
-        self._until_s, self._planned, self._clock = until_s, steps, clock
-        self._readings = [(0, clock())]
+    def __init__(self, until_s: float, steps: int, most: int, clock: Callable[[], float]):
+        self._until_s, self._most, self._clock = until_s, most, clock
+        self.steps = steps
+        self._readings: list[tuple[int, float]] = []
 
     def __call__(self, step: int) -> int:
         """Steps in all, for a loop that has taken ``step`` of them."""
         now = self._clock()
         self._readings = [*self._readings[-4:], (step, now)]
         before, then = self._readings[0]
-        if step <= before or now <= then:
-            return self._planned
-        left = (self._until_s - now) * (step - before) / (now - then)
-        return min(self._planned, step + max(math.floor(left), 0))
+        if step > before and now > then:
+            left = (self._until_s - now) * (step - before) / (now - then)
+            most = self._most if 2 * step < self.steps else self.steps
+            self.steps = min(most, step + max(math.floor(left), 0))
+        return self.steps

@@ -45,8 +45,8 @@ def train(
         on_progress: called every ``log_every`` steps and after the last.
         on_checkpoint: called about every ``checkpoint_every_s`` seconds, between steps.
         should_stop: asked at every reading; True ends the loop early, between two steps.
-        replan: asked at every reading, given the steps taken: how many there shall be, at most those of ``config``. The
-            schedules are laid out anew over them (`fastsdf.time_budget.Pacer`).
+        replan: asked at first and at every reading, given the steps taken: how many there shall be, at most those of
+            ``config``. The schedules are laid out anew over them (`fastsdf.time_budget.Pacer`).
 
     Returns:
         The configuration with the number of steps that there were to be at last.
@@ -55,37 +55,53 @@ def train(
         TrainingError: at the first reading after a term became non-finite, naming the step and the term.
         UnsupportedDerivative: if the backend cannot train this operator mode.
     """
-    training = config.training
-    assert training.steps is not None
-    total = planned = training.steps
     require_mode(config.operators.mode, state.field.backend.info)
     began, before = time.monotonic(), state.seconds
     saved = began
-    run_step = step_runner(state, config)
+    steps = _Steps(state, config, replan)
     recent: list[Tensor] = []
-    while state.step < total:
-        recent.append(run_step(state.step))
+    while state.step < steps.total:
+        recent.append(steps.run(state.step))
         state.step += 1
-        if len(recent) < training.log_every and state.step < total:
+        if len(recent) < config.training.log_every and state.step < steps.total:
             continue
         values = torch.stack(recent).double().cpu()
         _require_finite(values, state.step - len(recent))
         recent.clear()
         state.seconds = before + time.monotonic() - began
         terms = dict(zip(TERMS, values.mean(0).tolist(), strict=True))
-        s = step_settings(state.step - 1, state.field, config)
+        s = step_settings(state.step - 1, state.field, steps.config)
         state.history.append({"step": state.step, **terms, **{name: getattr(s, name) for name in LOGGED}})
-        on_progress(Progress(state.step, total, terms, s, state.seconds))
-        if time.monotonic() - saved > training.checkpoint_every_s:
+        on_progress(Progress(state.step, steps.total, terms, s, state.seconds))
+        if time.monotonic() - saved > config.training.checkpoint_every_s:
             on_checkpoint(state)
             saved = time.monotonic()
         if should_stop():
             break
-        if replan is not None:
-            total = max(min(replan(state.step), planned), 1)
-            config = config.model_copy(update={"training": training.model_copy(update={"steps": total})})
-            run_step = _rescheduled(run_step, state, config)
-    return config
+        steps.replan()
+    return steps.config
+
+
+class _Steps:
+    """How many steps a loop takes, and what takes the step of a number and returns its terms."""
+
+    def __init__(self, state: TrainState, config: FitConfig, replan: Callable[[int], int] | None):
+        assert config.training.steps is not None
+        self.config, self.total = config, config.training.steps
+        self._state, self._ask, self._most = state, replan, self.total
+        self.run = step_runner(state, config)
+        self.replan()
+
+    def replan(self) -> None:
+        """Asks how many steps there shall be, and lays the schedules out over them; captured graphs are kept."""
+        total = self.total if self._ask is None else max(min(self._ask(self._state.step), self._most), 1)
+        if total == self.total:
+            return
+        self.config, self.total = with_steps(self.config, total), total
+        if isinstance(self.run, CapturedSteps):
+            self.run.reschedule(self.config)
+        else:
+            self.run = step_runner(self._state, self.config)
 
 
 def step_runner(state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
@@ -95,12 +111,9 @@ def step_runner(state: TrainState, config: FitConfig) -> Callable[[int], Tensor]
     return lambda step: train_step(state, step_settings(step, state.field, config), config)
 
 
-def _rescheduled(run_step: Callable[[int], Tensor], state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
-    """The same for other schedules; graphs that were captured are kept."""
-    if isinstance(run_step, CapturedSteps):
-        run_step.reschedule(config)
-        return run_step
-    return step_runner(state, config)
+def with_steps(config: FitConfig, steps: int) -> FitConfig:
+    """A configuration with another number of training steps."""
+    return config.model_copy(update={"training": config.training.model_copy(update={"steps": steps})})
 
 
 def _require_finite(values: Tensor, first_step: int) -> None:

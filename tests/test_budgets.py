@@ -12,7 +12,7 @@ from fastsdf.calibration import measure_speed, measure_step
 from fastsdf.config import FitConfig
 from fastsdf.config_io import load_config
 from fastsdf.errors import BudgetError, InputError
-from fastsdf.limits import Limits, check_early, start_within
+from fastsdf.limits import Limits, check_early, settle_mesh, start_within
 from fastsdf.memory_budget import GIB, Sizes, least_bytes, mesh_bytes, plan_memory
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.quantities import parse_duration, parse_memory
@@ -110,7 +110,7 @@ def test_what_cannot_be_met_has_a_least_budget_that_can() -> None:
 
 def test_the_pace_follows_the_time_that_steps_take() -> None:
     now = 0.0
-    pacer = Pacer(100.0, 1000, lambda: now)
+    pacer = Pacer(100.0, 1000, 1000, lambda: now)
     assert pacer(0) == 1000
     now = 10.0
     assert pacer(100) == 1000  # as planned
@@ -121,9 +121,19 @@ def test_the_pace_follows_the_time_that_steps_take() -> None:
     now = 101.0
     assert pacer(401) == 401  # the time is over
     now = 20.0
-    quick = Pacer(100.0, 1000, lambda: now)
-    now = 21.0
-    assert quick(500) == 1000  # never more than planned
+    quick = Pacer(100.0, 1000, 3000, lambda: now)
+    assert quick(0) == 1000
+    now = 30.0
+    assert quick(200) == 1600  # quicker: more
+    now = 31.0
+    assert quick(700) == 3000
+    assert quick(2000) == 3000
+    now = 32.0
+    assert quick(2500) == 3000  # never more than that
+    late = Pacer(100.0, 1000, 3000, lambda: now)
+    late(500)
+    now = 33.0
+    assert late(600) == 1000  # what was annealed stays so
 
 
 def test_a_loop_ends_in_time_and_its_schedules_with_it(session: Session) -> None:
@@ -136,7 +146,7 @@ def test_a_loop_ends_in_time_and_its_schedules_with_it(session: Session) -> None
     config = session.config.model_copy(
         update={"training": session.config.training.model_copy(update={"steps": 100, "log_every": 5})}
     )
-    pacer = Pacer(30.0, 100, lambda: now)
+    pacer = Pacer(30.0, 100, 100, lambda: now)
     ended = train(session.state, config, lambda _: step_takes(5.0), lambda _: None, lambda: False, pacer)
     assert session.state.step == ended.training.steps and 25 <= session.state.step < 45
     assert now <= 35.0
@@ -198,6 +208,17 @@ def test_a_plan_sets_steps_batch_tables_and_cells() -> None:
     )
     assert session.state.sampler.counts[0] == session.config.sampling.surface_points
     assert session.config.field.log2_table_size == usual.config.field.log2_table_size
+
+
+def test_a_mesh_is_made_coarser_when_training_ends_late(session: Session) -> None:
+    plan = planned(60.0)
+    assert plan is not None
+    same, unchanged = settle_mesh(session, plan, 10.0)
+    assert same is session and unchanged is plan
+    late, settled = settle_mesh(session, plan, plan.mesh_until_s - 1e-6)
+    voxels = [s.config.mesh.voxel_size_m or 0 for s in (session, late)]
+    assert voxels[1] == pytest.approx(MAX_COARSENING * voxels[0])
+    assert settled.coarsening == pytest.approx(MAX_COARSENING * plan.coarsening)
 
 
 def test_the_command_keeps_to_its_time_and_reports_it(tmp_path: Path) -> None:

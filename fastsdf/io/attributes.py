@@ -11,6 +11,7 @@ POINT_NAMES = ("x", "y", "z")
 SENSOR_NAMES = ("sx", "sy", "sz")
 NORMAL_NAMES = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"), ("normalx", "normaly", "normalz"))
 COLOR_NAMES = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+TIME_NAMES = ("gps_time", "gpstime", "time", "timestamp", "time_stamp")
 VIEW_NAMES = ("view", "view_index", "scan", "scan_index", "frame", "frame_index")
 
 
@@ -27,6 +28,7 @@ def cloud_from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
         sensors=as_float64(_first_group(columns, (SENSOR_NAMES,))),
         notes=notes,
         views=_view_column(columns),
+        times=_time_column(columns),
     )
 
 
@@ -61,6 +63,15 @@ def _view_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
         values = columns.get(name)
         if values is not None and values.dtype.kind in "iuf" and np.isfinite(values).all():
             return values.astype(np.int64) if np.array_equal(values, np.rint(values)) else None
+    return None
+
+
+def _time_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The first (n,) column named as a time that holds finite numbers only."""
+    for name in TIME_NAMES:
+        values = columns.get(name)
+        if values is not None and values.dtype.kind in "iuf" and np.isfinite(values).all():
+            return values.astype(np.float64)
     return None
 
 

@@ -24,9 +24,9 @@ def read_las_cloud(path: str | Path) -> PointCloud:
 
     Coordinates are ``integer * scale + offset`` in float64, which is all that the file holds. Colours are scaled from
     16 to 8 bits (files that keep 8-bit values in the 16-bit fields are told apart by the largest value). Extra
-    dimensions named as PLY properties (nx ny nz, sx sy sz, view) are used, all others are left out. All returns are
-    kept; points that are withheld or classified as noise (7, 18) are dropped with a note. The coordinate reference
-    system comes from the well-known text or the GeoTIFF keys.
+    dimensions named as PLY properties (nx ny nz, sx sy sz, view) and GPS times are used, all others are left out. All
+    returns are kept; points that are withheld or classified as noise (7, 18) are dropped with a note. The coordinate
+    reference system comes from the well-known text or the GeoTIFF keys.
 
     Raises:
         ScanError: laspy or a LAZ decoder is not installed, or the file is missing or damaged.
@@ -49,11 +49,12 @@ def read_las_cloud(path: str | Path) -> PointCloud:
 
 
 def _columns(las: Any) -> dict[str, np.ndarray]:
-    """The (n,) columns of coordinates, colours and scalar extra dimensions by lower-case name."""
+    """The (n,) columns of coordinates, colours, times and scalar extra dimensions by lower-case name."""
     known = set(las.point_format.dimension_names)
     colors = [name for name in ("red", "green", "blue") if name in known]
     extra = [name for name in las.point_format.extra_dimension_names if np.ndim(las[name]) == 1]
-    named = {name.lower(): np.asarray(las[name]) for name in (*extra, *colors)}
+    times = [name for name in ("gps_time",) if name in known]
+    named = {name.lower(): np.asarray(las[name]) for name in (*extra, *colors, *times)}
     return {**named, **{axis: np.asarray(las[axis], dtype=np.float64) for axis in "xyz"}}
 
 

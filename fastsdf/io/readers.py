@@ -21,6 +21,7 @@ from fastsdf.io.ply import read_ply_cloud
 from fastsdf.io.poses import with_poses
 from fastsdf.io.sampling import sample_mesh
 from fastsdf.io.tables import read_npy_cloud, read_npz_cloud, read_text_cloud
+from fastsdf.io.timed_sensors import with_trajectory
 from fastsdf.scan import PointCloud
 from fastsdf.units import metres_per
 
@@ -32,6 +33,7 @@ def read_point_cloud(
     *,
     sensor: tuple[float, float, float] | None = None,
     poses: str | Path | None = None,
+    trajectory: str | Path | None = None,
     stride: int | None = None,
     units: str = "m",
     samples: int = 300_000,
@@ -48,8 +50,11 @@ def read_point_cloud(
         path: the scan file or folder.
         sensor: one sensor position (x, y, z) in the file's units for all points; overrides per-point positions.
         poses: file of poses, for points with a view index: the translation of the pose is the sensor position.
+        trajectory: file of lines ``time x y z``, for points with times: the position at a point's time is that of its
+            sensor.
         stride: pixels from one sample of a depth image to the next; None: chosen from the number of images.
-        units: of the file's coordinates (and of ``sensor`` and ``poses``): m, cm, mm, ft or in; they become metres.
+        units: of the file's coordinates (and of ``sensor``, ``poses`` and ``trajectory``): m, cm, mm, ft or in; they
+            become metres.
         samples: number of points drawn from a mesh.
         seed: seed of that drawing.
 
@@ -58,12 +63,14 @@ def read_point_cloud(
 
     Raises:
         ScanError: the file cannot be read, or holds too few usable points.
-        InputError: an argument is out of range or unknown, ``sensor`` and ``poses`` are both given, or a folder is read
-            and units are given.
+        InputError: an argument is out of range or unknown, two of ``sensor``, ``poses`` and ``trajectory`` are given,
+            or a folder is read and units are given.
     """
     metres = metres_per(units)
-    if sensor is not None and poses is not None:
-        raise InputError(f"a sensor position {tuple(sensor)} and poses ({poses}) exclude each other: give one of them")
+    given = {"a sensor position": sensor, "poses": poses, "a trajectory": trajectory}
+    named = [f"{name} ({value})" for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} exclude each other: give one of them")
     path = Path(path)
     if units != "m" and path.is_dir():
         raise InputError(f"{path}: folders of depth images state their own units; leave '{units}' out (--units)")
@@ -72,6 +79,8 @@ def read_point_cloud(
         cloud = with_sensor(cloud, sensor)
     if poses is not None:
         cloud = with_poses(cloud, poses)
+    if trajectory is not None:
+        cloud = with_trajectory(cloud, trajectory)
     if cloud.views is not None and cloud.sensors is None:
         note = "the points name the view that saw them; --poses FILE would give their sensor positions"
         cloud = replace(cloud, notes=(*cloud.notes, note))
