@@ -2,11 +2,10 @@
 """``fastsdf fit``: the main job, with progress and a table for a person and files for the next program."""
 
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
@@ -20,7 +19,11 @@ from fastsdf.run_folder import RunFolder
 from fastsdf.runtime import describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
-from fastsdf.training_loop import train
+from fastsdf.stopwatch import Stopwatch
+from fastsdf.training_loop import Progress, train
+
+if TYPE_CHECKING:
+    from fastsdf.view_command import FitViewer
 
 ACCURACY_ROWS = {
     "held_out_median_m": "held-out points, median",
@@ -29,32 +32,32 @@ ACCURACY_ROWS = {
 }
 
 
-class Stopwatch:
-    """Seconds per named stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Adds the block's wall time to a stage."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
-
-
 def fit_scan(
-    scans: Sequence[Path], out: Path | None, config: FitConfig, reading: dict[str, Any], page: bool = False
+    scans: Sequence[Path],
+    out: Path | None,
+    config: FitConfig,
+    reading: dict[str, Any],
+    page: bool = False,
+    view_port: int | None = None,
 ) -> None:
     """The main job: scans in, run folder out (None: named after the first scan).
 
-    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too.
+    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too; on ``view_port`` a
+    browser sees the surface grow, and the run after that until Ctrl-C.
     """
     _check_page(page)
     console, watch = ui.make_console(), Stopwatch()
-    names = [str(scan) for scan in expand_paths(scans)]
+    with _viewer(console, view_port) as viewer:
+        names = [str(scan) for scan in expand_paths(scans)]
+        session = _start(console, watch, names, config, reading)
+        run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
+        run.write_config(session.config)
+        console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
+        _complete(console, run, session, watch, {}, page, viewer)
+
+
+def _start(console: Any, watch: Stopwatch, names: list[str], config: FitConfig, reading: dict[str, Any]) -> Session:
+    """Reads and prepares the scans, says what they hold, and starts a fit."""
     with watch.stage("read"):
         cloud = read_point_clouds(names, **reading)
     with console.status("measuring the scan"), watch.stage("prepare"):
@@ -62,23 +65,43 @@ def fit_scan(
     prepared.facts["scan"] = names[0] if len(names) == 1 else names
     _describe_scan(console, list_some(names), prepared.facts)
     with watch.stage("start"):
-        session = start_fit(prepared, config)
-    run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
-    run.write_config(session.config)
-    console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
-    _finish(console, run, session, watch, {})
-    _write_page(run, session, page)
+        return start_fit(prepared, config)
 
 
-def resume_run(path: Path, page: bool = False) -> None:
-    """Goes on with an interrupted fit; ``page`` as in `fit_scan`."""
+def resume_run(path: Path, page: bool = False, view_port: int | None = None) -> None:
+    """Goes on with an interrupted fit; ``page`` and ``view_port`` as in `fit_scan`."""
     _check_page(page)
     console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
-    with watch.stage("read"):
-        session = run.resume()
-    console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
-    _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
+    with _viewer(console, view_port) as viewer:
+        with watch.stage("read"):
+            session = run.resume()
+        console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
+        _complete(console, run, session, watch, {"resumed_at_step": session.state.step}, page, viewer)
+
+
+def _complete(
+    console: Any,
+    run: RunFolder,
+    session: Session,
+    watch: Stopwatch,
+    origin: dict[str, Any],
+    page: bool,
+    viewer: "FitViewer | None",
+) -> None:
+    """Trains to the end, writes all that is asked for, and then shows it if that is asked for."""
+    mesh = _finish(console, run, session, watch, origin, viewer.growing(session) if viewer else None)
     _write_page(run, session, page)
+    if viewer:
+        viewer.show(session.fitted, mesh)
+
+
+def _viewer(console: Any, port: int | None) -> "AbstractContextManager[FitViewer | None]":
+    """A viewer on a port, before any work; None: none."""
+    if port is None:
+        return nullcontext()
+    from fastsdf.view_command import fit_viewer  # only those who want to look load this
+
+    return fit_viewer(console, port)
 
 
 def _check_page(wanted: bool) -> None:
@@ -96,12 +119,20 @@ def _write_page(run: RunFolder, session: Session, wanted: bool) -> None:
         report_run(run.path, None, str(session.device))
 
 
-def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, origin: dict[str, Any]) -> None:
-    """Trains to the end, meshes, writes everything and prints the table."""
+def _finish(
+    console: Any,
+    run: RunFolder,
+    session: Session,
+    watch: Stopwatch,
+    origin: dict[str, Any],
+    look: Callable[[Progress], None] | None,
+) -> TriangleMesh:
+    """Trains to the end, meshes, writes everything and prints the table; ``look`` is called with the progress bar."""
     half_extent_m = session.prepared.transform.half_extent_m
     with _stop_on_interrupt() as stop_asked, watch.stage("train"):
         with ui.training_bar(console, half_extent_m) as move:
-            train(session.state, session.config, move, lambda _: run.save(session, finished=False), stop_asked)
+            on_progress = _both(move, look) if look else move
+            train(session.state, session.config, on_progress, lambda _: run.save(session, finished=False), stop_asked)
         synchronize(session.device)
     if session.state.step != session.config.training.steps:
         run.save(session, finished=False)
@@ -123,6 +154,15 @@ def _finish(console: Any, run: RunFolder, session: Session, watch: Stopwatch, or
     report = _report(session, result, watch, origin, accuracy)
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
+    return result
+
+
+def _both(first: Callable[[Progress], None], second: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    def call(progress: Progress) -> None:
+        first(progress)
+        second(progress)
+
+    return call
 
 
 @contextmanager
