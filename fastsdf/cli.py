@@ -10,7 +10,7 @@ import typer
 
 from fastsdf import __version__
 from fastsdf.cli_budgets import Memory, TimeBudget, limits
-from fastsdf.cli_outputs import Device, VoxelSize, grid, mesh
+from fastsdf.cli_outputs import Device, Port, VoxelSize, grid, mesh, view
 from fastsdf.errors import FastSDFError, InputError
 
 app = typer.Typer(
@@ -81,6 +81,10 @@ def fit(
     report: Annotated[
         bool, typer.Option("--report", help="Also write report.html (needs matplotlib, jinja2).")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--view", help="Show the surface in a browser as it grows, then the run (needs viser).")
+    ] = False,
+    port: Port = 8080,
 ) -> None:
     """Reconstruct a surface from a scan: writes mesh.ply, config.yaml, run.json and checkpoint.pt into a run folder."""
     from fastsdf import fit_command
@@ -93,7 +97,7 @@ def fit(
             raise InputError(
                 "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
             )
-        fit_command.resume_run(resume, report)
+        fit_command.resume_run(resume, report, port if watch else None)
         return
     if not scans:
         raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
@@ -109,7 +113,8 @@ def fit(
         seed=seed,
     )
     reading = _reading(sensor, poses, trajectory, stride, units)
-    fit_command.fit_scan(scans, out, settings, reading, report, limits(time_budget, memory))
+    view_port = port if watch else None
+    fit_command.fit_scan(scans, out, settings, reading, report, limits(time_budget, memory), view_port)
 
 
 @app.command(epilog="Example: fastsdf info room.ply --json room.json")
@@ -142,6 +147,7 @@ def info(
 
 app.command(epilog="Example: fastsdf mesh runs/room -o room.glb --voxel-size 0.02")(mesh)
 app.command(epilog="Example: fastsdf grid runs/room -o sdf.npz --voxel-size 0.05")(grid)
+app.command(epilog="Example: fastsdf view runs/room --open")(view)
 
 
 @app.command("report", epilog="Example: fastsdf report runs/room -o room.html")

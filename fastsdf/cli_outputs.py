@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that write what a run holds, ``mesh`` and ``grid``: their options. Heavy imports happen inside."""
+"""Commands that bring out what a run holds: ``mesh``, ``grid``, ``view``. Heavy imports happen inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 
 Run = Annotated[Path, typer.Argument(help="Run folder of a fit.")]
 VoxelSize = Annotated[float | None, typer.Option(help="Edge of the cells in metres.")]
+Port = Annotated[int, typer.Option(help="Port of the viewer; 0 takes any free one.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 _KEPT, _FINISH = "What is kept", "Finish and file"
@@ -84,3 +85,17 @@ def grid(
     from fastsdf import grid_command
 
     grid_command.grid_run(run, out, voxel_size, band, device or "auto")
+
+
+def view(
+    run: Run,
+    port: Port = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    up: Annotated[str, typer.Option(help="Axis of the scan that points up: x, y, z, -x, -y or -z.")] = "z",
+    device: Device = None,
+    show: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
+) -> None:
+    """Show a run in a browser: scan, mesh, sections of the field, error, confidence, levels. Ctrl-C ends."""
+    from fastsdf import view_command
+
+    view_command.view_run(run, host, port, up, device or "auto", show)

@@ -24,7 +24,8 @@ _PACKAGES = (  # name for pip, name for import, use
     ("pye57", "pye57", "E57 files"),
     ("pillow", "PIL", "folders of depth images"),
     ("usd-core", "pxr", "USD files"),
-    ("fast-simplification", "fast_simplification", "'fastsdf mesh --max-faces'"),
+    ("fast-simplification", "fast_simplification", "'fastsdf mesh --max-faces', large meshes in 'fastsdf view'"),
+    ("viser", "viser", "'fastsdf view', 'fastsdf fit --view'"),
 )
 
 

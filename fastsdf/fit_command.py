@@ -2,12 +2,11 @@
 """``fastsdf fit``: the main job, with progress and a table for a person and files for the next program."""
 
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
@@ -20,14 +19,19 @@ from fastsdf.io.merging import list_some
 from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, settle_mesh, start_within
 from fastsdf.out_of_memory import explained
 from fastsdf.pipeline import Session, prepare_scan
+from fastsdf.prepared import PreparedScan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
 from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
+from fastsdf.stopwatch import Stopwatch
 from fastsdf.time_budget import Pacer
 from fastsdf.trainer import TrainState
-from fastsdf.training_loop import train, with_steps
+from fastsdf.training_loop import Progress, train, with_steps
+
+if TYPE_CHECKING:
+    from fastsdf.view_command import FitViewer
 
 NO_LIMITS = Limits()
 ACCURACY_ROWS = {
@@ -37,22 +41,6 @@ ACCURACY_ROWS = {
 }
 
 
-class Stopwatch:
-    """Seconds per named stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Adds the block's wall time to a stage."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
-
-
 def fit_scan(
     scans: Sequence[Path],
     out: Path | None,
@@ -60,16 +48,33 @@ def fit_scan(
     reading: dict[str, Any],
     page: bool = False,
     limits: Limits = NO_LIMITS,
+    view_port: int | None = None,
 ) -> None:
     """The main job: scans in, run folder out (None: named after the first scan).
 
     ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too, which the time budget
-    of ``limits`` does not cover.
+    of ``limits`` does not cover; on ``view_port`` a browser sees the surface grow, and the run after that until Ctrl-C.
     """
     _check_page(page)
     check_machine(config)
     console, watch = ui.make_console(), Stopwatch()
-    names = [str(scan) for scan in expand_paths(scans)]
+    with _viewer(console, view_port) as viewer:
+        names = [str(scan) for scan in expand_paths(scans)]
+        prepared = _prepare(console, watch, names, config, reading, limits)
+        with watch.stage("start"), explained("building the field", SMALLER_FIELD):
+            session, plan = start_within(prepared, config, limits, process_age_s)
+        run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
+        run.write_config(session.config)
+        console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
+        for name, value, unit in plan_rows(plan):
+            console.print(f"{name}: {ui.format_value(value)} {unit}".rstrip())
+        _complete(console, run, session, watch, {}, page, viewer, (limits, plan))
+
+
+def _prepare(
+    console: Any, watch: Stopwatch, names: list[str], config: FitConfig, reading: dict[str, Any], limits: Limits
+) -> PreparedScan:
+    """Reads and prepares the scans, and says what they hold."""
     with watch.stage("read"), explained("reading the scan", THIN):
         cloud = read_point_clouds(names, **reading)
     check_early(limits, len(cloud), process_age_s())
@@ -78,26 +83,44 @@ def fit_scan(
         prepared = prepare_scan(cloud, config)
     prepared.facts["scan"] = names[0] if len(names) == 1 else names
     _describe_scan(console, list_some(names), prepared.facts)
-    with watch.stage("start"), explained("building the field", SMALLER_FIELD):
-        session, plan = start_within(prepared, config, limits, process_age_s)
-    run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
-    run.write_config(session.config)
-    console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
-    for name, value, unit in plan_rows(plan):
-        console.print(f"{name}: {ui.format_value(value)} {unit}".rstrip())
-    _finish(console, run, session, watch, {}, (limits, plan))
-    _write_page(run, session, page)
+    return prepared
 
 
-def resume_run(path: Path, page: bool = False) -> None:
-    """Goes on with an interrupted fit; ``page`` as in `fit_scan`."""
+def resume_run(path: Path, page: bool = False, view_port: int | None = None) -> None:
+    """Goes on with an interrupted fit; ``page`` and ``view_port`` as in `fit_scan`."""
     _check_page(page)
     console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
-    with watch.stage("read"):
-        session = run.resume()
-    console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
-    _finish(console, run, session, watch, {"resumed_at_step": session.state.step})
+    with _viewer(console, view_port) as viewer:
+        with watch.stage("read"):
+            session = run.resume()
+        console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
+        _complete(console, run, session, watch, {"resumed_at_step": session.state.step}, page, viewer)
+
+
+def _complete(
+    console: Any,
+    run: RunFolder,
+    session: Session,
+    watch: Stopwatch,
+    origin: dict[str, Any],
+    page: bool,
+    viewer: "FitViewer | None",
+    budget: tuple[Limits, Plan] = (NO_LIMITS, Plan()),
+) -> None:
+    """Trains to the end, writes all that is asked for, and then shows it if that is asked for."""
+    mesh = _finish(console, run, session, watch, origin, viewer.growing(session) if viewer else None, budget)
     _write_page(run, session, page)
+    if viewer:
+        viewer.show(session.fitted, mesh)
+
+
+def _viewer(console: Any, port: int | None) -> "AbstractContextManager[FitViewer | None]":
+    """A viewer on a port, before any work; None: none."""
+    if port is None:
+        return nullcontext()
+    from fastsdf.view_command import fit_viewer  # only those who want to look load this
+
+    return fit_viewer(console, port)
 
 
 def _check_page(wanted: bool) -> None:
@@ -121,9 +144,10 @@ def _finish(
     session: Session,
     watch: Stopwatch,
     origin: dict[str, Any],
+    look: Callable[[Progress], None] | None = None,
     budget: tuple[Limits, Plan] = (NO_LIMITS, Plan()),
-) -> None:
-    """Trains to the end, meshes, writes everything and prints the table."""
+) -> TriangleMesh:
+    """Trains to the end, meshes, writes everything and prints the table; ``look`` is called with the progress bar."""
     half_extent_m = session.prepared.transform.half_extent_m
     limits, plan = budget
     config, pacer = session.config, None
@@ -137,7 +161,8 @@ def _finish(
 
     with _stop_on_interrupt() as stop_asked, watch.stage("train"), explained_training(run, session):
         with ui.training_bar(console, half_extent_m) as move:
-            ended = train(session.state, config, move, save, stop_asked, pacer)
+            on_progress = _both(move, look) if look else move
+            ended = train(session.state, config, on_progress, save, stop_asked, pacer)
         synchronize(session.device)
     session = replace(session, config=ended)
     if session.state.step != session.config.training.steps:
@@ -167,6 +192,15 @@ def _finish(
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", _summary_rows(report))
+    return result
+
+
+def _both(first: Callable[[Progress], None], second: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    def call(progress: Progress) -> None:
+        first(progress)
+        second(progress)
+
+    return call
 
 
 @contextmanager

@@ -51,9 +51,8 @@ class FittedField:
         field: the trained network (unit frame).
         scan: what it was fitted to.
         config: resolved settings.
-        step: steps trained.
-        seconds: the time they took.
-        history: readings of the loss.
+        step, seconds, history: steps trained, the time they took, and the readings of the loss.
+        levels: how many levels of the grid count, the last one faded; None: all.
     """
 
     field: HashGridSDF
@@ -62,6 +61,7 @@ class FittedField:
     step: int = 0
     seconds: float = 0.0
     history: tuple[dict[str, Any], ...] = ()
+    levels: float | None = None
 
     @property
     def transform(self) -> SceneTransform:
@@ -182,7 +182,7 @@ class FittedField:
 
     @property
     def _levels(self) -> float:
-        return float(self.field.spec.grid.num_levels)
+        return float(self.field.spec.grid.num_levels) if self.levels is None else self.levels
 
     def _sdf(self, points_m: Tensor) -> Tensor:
         """`sdf` of (n, 3) world points on any device, as (n,) float64 on the field's."""

@@ -59,7 +59,7 @@ class LocalGeometry:
     def scattered(self) -> Tensor:
         """(n,) bool: sparse points whose neighbours fill space rather than a surface: outliers in the air.
 
-        The spacing is above twice the median and the roughness above a quarter of it. Points that are even in space have
+        The spacing is above twice the median, the roughness above a quarter of it. Points that are even in space have
         a roughness of .7 spacings, a surface has that of its noise.
         """
         sparse = self.spacing > SCATTERED_SPACINGS * self.median_spacing

@@ -32,11 +32,16 @@ class Section(NamedTuple):
     plane: str
 
 
-def field_section(field: Field, box: Box, axis: int, level: float, names: Names) -> Section:
-    """Signed distances on the plane where coordinate ``axis`` is ``level``, over a box; names of the three axes."""
+def field_section(
+    field: Field, box: Box, axis: int, level: float, names: Names, pixels: int = SECTION_PIXELS
+) -> Section:
+    """Signed distances on the plane where coordinate ``axis`` is ``level``, over a box; names of the three axes.
+
+    ``pixels`` is the number along the longer side of the plane.
+    """
     lower, upper = box
     first, second = (i for i in range(3) if i != axis)
-    pitch = max(upper[first] - lower[first], upper[second] - lower[second]) / SECTION_PIXELS
+    pitch = max(upper[first] - lower[first], upper[second] - lower[second]) / pixels
     across, along = (np.arange(lower[i], upper[i] + pitch / 2, pitch) for i in (first, second))
     points = np.full((len(along), len(across), 3), level, dtype=np.float64)
     points[..., first], points[..., second] = across, along[:, None]

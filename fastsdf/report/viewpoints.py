@@ -28,12 +28,15 @@ TRACE_STEPS = 48
 Field = Callable[[np.ndarray], np.ndarray]
 
 
-def overhead_camera(lower: np.ndarray, upper: np.ndarray) -> Camera:
-    """A camera above a box (corners (3,), z up) that sees all of it, tilted a little; the long side lies across."""
+def overhead_camera(lower: np.ndarray, upper: np.ndarray, fov: float = OVERHEAD_FOV) -> Camera:
+    """A camera above a box (corners (3,), z up) that sees all of it, tilted a little; the long side lies across.
+
+    ``fov`` is its horizontal field of view, radians.
+    """
     ahead = np.array([0.0, 1.0, 0.0]) if upper[0] - lower[0] >= upper[1] - lower[1] else np.array([-1.0, 0.0, 0.0])
     forward = math.sin(TILT) * ahead - math.cos(TILT) * UP
     choice = np.stack(np.meshgrid(*np.stack([lower, upper], 1), indexing="ij"), -1).reshape(-1, 3)
-    return framing(choice, look_along(lower, forward, ahead, OVERHEAD_FOV))
+    return framing(choice, look_along(lower, forward, ahead, fov))
 
 
 def cameras_in_air(

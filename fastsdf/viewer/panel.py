@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""The panel beside the scene: what is shown, in which colours, levels, sections, views."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastsdf.errors import FastSDFError
+from fastsdf.viewer.coloring import section_legend
+from fastsdf.viewer.content import AXES, Content
+from fastsdf.viewer.jobs import Jobs
+from fastsdf.viewer.places import Place
+from fastsdf.viewer.server import Server
+from fastsdf.viewer.stage import Stage, point_size_m
+
+SLIDER_STEPS = 100
+LARGEST_POINT = 4.0
+READY = "Ready."
+
+
+class Panel:
+    """The controls of a run. What they ask for is done by `Jobs`, on the thread that works these off.
+
+    Args:
+        server: where they are shown.
+        content: what there is to see.
+        places: of the camera, the first one to start at.
+        jobs: where work goes.
+        title: the name of the run.
+    """
+
+    def __init__(self, server: Server, content: Content, places: list[Place], jobs: Jobs, title: str):
+        self._server, self._content, self._jobs = server, content, jobs
+        self._stage = Stage(server, content.offset_m)
+        box = content.box
+        self._stage.start_at(places[0], float(np.linalg.norm(box.upper - box.lower)))
+        server.gui.add_markdown(describe(content, title))
+        self._state = server.gui.add_markdown(READY)
+        self._add_parts()
+        self._add_mesh()
+        self._add_scan()
+        self._add_sections()
+        self._add_views(places)
+        self._ask("mesh", self._draw_mesh)
+        self._ask("scan", self._draw_scan)
+
+    def _add_parts(self) -> None:
+        gui = self._server.gui
+        for part, shown in (("mesh", True), ("scan", False)):
+            box = gui.add_checkbox(part.capitalize(), shown)
+            self._stage.set_visible(part, shown)
+            box.on_update(lambda _, part=part, box=box: self._stage.set_visible(part, box.value))
+
+    def _add_mesh(self) -> None:
+        gui, content = self._server.gui, self._content
+        with gui.add_folder("Mesh"):
+            self._mesh_coloring = gui.add_dropdown("Colours", tuple(content.mesh_colorings))
+            self._mesh_legend = gui.add_html("")
+            hint = "The surface of the field with only its first levels, in larger triangles; all: the mesh of the run."
+            self._levels = gui.add_slider("Levels", 1, content.levels, 1, content.levels, hint=hint)
+            self._two_sided = gui.add_checkbox("Backs of faces", False, hint="Off: one sees into rooms from outside.")
+        for control in (self._mesh_coloring, self._levels, self._two_sided):
+            control.on_update(lambda _: self._ask("mesh", self._draw_mesh))
+
+    def _add_scan(self) -> None:
+        gui, content = self._server.gui, self._content
+        usual = point_size_m(content.fitted.support.median_spacing)
+        with gui.add_folder("Scan"):
+            self._scan_coloring = gui.add_dropdown("Colours", tuple(content.scan_colorings))
+            self._scan_legend = gui.add_html("")
+            low, high, step, _ = slider_range(0.0, 1e3 * LARGEST_POINT * usual)
+            self._size_mm = gui.add_slider("Size [mm]", low + step, high, step, step * round(1e3 * usual / step))
+        self._scan_coloring.on_update(lambda _: self._ask("scan", self._draw_scan))
+        self._size_mm.on_update(lambda _: self._stage.resize_points(1e-3 * self._size_mm.value))
+
+    def _add_sections(self) -> None:
+        gui, box = self._server.gui, self._content.box
+        with gui.add_folder("Sections of the field"):
+            gui.add_html(section_legend())
+            for axis, name in enumerate(AXES):
+                shown = gui.add_checkbox(f"Across {name}", False)
+                at = gui.add_slider(f"{name} [m]", *slider_range(box.lower[axis], box.upper[axis]))
+                draw = self._section_drawer(axis, shown, at)
+                for control in (shown, at):
+                    control.on_update(lambda _, axis=axis, draw=draw: self._ask(AXES[axis], draw))
+
+    def _section_drawer(self, axis: int, shown: Any, at: Any) -> Callable[[], None]:
+        def draw() -> None:
+            if shown.value:
+                self._stage.show_plane(axis, self._content.section(axis, float(at.value)))
+            else:
+                self._stage.drop(AXES[axis])
+
+        return draw
+
+    def _add_views(self, places: list[Place]) -> None:
+        by_name = {place.name: place for place in places}
+        buttons = self._server.gui.add_button_group("View", tuple(by_name))
+
+        @buttons.on_click
+        def _(event: Any) -> None:
+            if event.client is not None:
+                self._stage.move(event.client, by_name[buttons.value])
+
+    def _draw_mesh(self) -> None:
+        mesh = self._content.level_mesh(int(self._levels.value))
+        coloring = self._content.mesh_coloring(mesh, self._mesh_coloring.value)
+        self._mesh_legend.content = coloring.legend
+        self._stage.show_mesh(mesh, coloring.colors, bool(self._two_sided.value))
+
+    def _draw_scan(self) -> None:
+        coloring = self._content.scan_colorings[self._scan_coloring.value]()
+        self._scan_legend.content = coloring.legend
+        self._stage.show_points(self._content.points_m, coloring.colors, 1e-3 * self._size_mm.value)
+
+    def _ask(self, name: str, draw: Callable[[], None]) -> None:
+        def work() -> None:
+            self._state.content = "Working …"
+            try:
+                draw()
+            except FastSDFError as error:
+                self._state.content = f"**{error}**"
+            else:
+                self._state.content = READY
+
+        self._jobs.ask(name, work)
+
+
+def describe(content: Content, title: str) -> str:
+    """What is shown, as markdown: how much of the scan and the mesh, and what is taken from the coordinates."""
+    points, faces = len(content.fitted.support.points), len(content.mesh.faces)
+    lines = [
+        f"**{title}**",
+        f"scan: {some_of(len(content.shown), points)} points",
+        f"mesh: {some_of(faces, content.faces)} faces",
+    ]
+    if content.offset_m.any():
+        x, y, z = content.offset_m
+        lines.append(f"coordinates: world less ({x:.0f}, {y:.0f}, {z:.0f}) m")
+    return "  \n".join(lines)
+
+
+def slider_range(low: float, high: float) -> tuple[float, float, float, float]:
+    """Ends, step and middle of a slider over a range, all multiples of a power of ten that parts it finely."""
+    step = 10.0 ** math.floor(math.log10((high - low) / SLIDER_STEPS))
+    first, last = math.floor(low / step), math.ceil(high / step)
+    digits = max(-round(math.log10(step)), 0)
+    start, end, middle = (round(number * step, digits) for number in (first, last, (first + last) // 2))
+    return start, end, step, middle
+
+
+def some_of(shown: int, total: int) -> str:
+    """How many of a number are shown, in words."""
+    return f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
