@@ -14,8 +14,8 @@ from fastsdf.quantiles import median, quantiles
 
 ROUGHNESS_TO_NOISE = 1.15
 _CHUNK = 1 << 17
-SCATTERED_SPACINGS = 2.0
-SCATTERED_ROUGHNESS = 0.25
+SCATTERED_SPACINGS = 3.0
+SCATTERED_ROUGHNESS = 0.4
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class LocalGeometry:
     def scattered(self) -> Tensor:
         """(n,) bool: sparse points whose neighbours fill space rather than a surface: outliers in the air.
 
-        The spacing is above twice the median, the roughness above a quarter of it. Points that are even in space have
+        The spacing is above three medians, the roughness above .4 spacings. Points that are even in space have
         a roughness of .7 spacings, a surface has that of its noise.
         """
         sparse = self.spacing > SCATTERED_SPACINGS * self.median_spacing
