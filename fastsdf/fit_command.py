@@ -17,7 +17,7 @@ from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
-from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, settle_mesh, start_within
+from fastsdf.limits import Limits, Plan, add_actual, check_early, plan_report, plan_rows, settle_mesh, start_within
 from fastsdf.out_of_memory import explained
 from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.process_age import process_age_s
@@ -161,8 +161,9 @@ def _finish(
     if note:
         console.print(f"note: {note}")
     report = _report(session, result, watch, origin, accuracy)
-    spent = plan_report(limits, plan, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
+    spent = plan_report(limits, plan)
     if spent:
+        add_actual(spent, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
         report["budget"] = spent
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
