@@ -22,7 +22,7 @@ from fastsdf.out_of_memory import explained
 from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, synchronize, versions
+from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, release_memory, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.time_budget import Pacer
@@ -150,6 +150,8 @@ def _finish(
         session, settled = settle_mesh(session, plan.time, process_age_s())
         plan = plan._replace(time=settled)
     run.save(session, finished=True)
+    if plan.memory:
+        release_memory()
     with console.status("extracting the surface"), watch.stage("mesh"), explained_mesh(run, session.config):
         result = session.fitted.extract_mesh()
     with watch.stage("check"):

@@ -13,7 +13,7 @@ from fastsdf.field import FieldSpec
 from fastsdf.memory_budget import GIB, MemoryPlan, Sizes, least_bytes, plan_memory, prepare_bytes
 from fastsdf.pipeline import Session, resolve_for, start_fit
 from fastsdf.prepared import PreparedScan
-from fastsdf.runtime import choose_device, resident_bytes
+from fastsdf.runtime import choose_device, release_memory, resident_bytes
 from fastsdf.time_budget import Speed, TimePlan, Work, coarsening_for, least_seconds, plan_time
 
 ROUGH_S, ROUGH_S_PER_POINT = 6.0, 4e-5  # from a scan in memory to its mesh, at the very least
@@ -101,6 +101,7 @@ def _within_memory(
         return config, None
     resolved = resolve_for(prepared, config, choose_device(config.device))
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
+    release_memory()
     voxel, resident, points = resolved.mesh.voxel_size_m, resident_bytes(), len(prepared.surface.points)
     assert voxel is not None
     sizes = Sizes(
