@@ -16,13 +16,13 @@ from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
-from fastsdf.limits import Limits, Plan, check_early, plan_report, plan_rows, settle_mesh, start_within
+from fastsdf.limits import Limits, Plan, add_actual, check_early, plan_report, plan_rows, settle_mesh, start_within
 from fastsdf.out_of_memory import explained
 from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.prepared import PreparedScan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, synchronize, versions
+from fastsdf.runtime import check_machine, describe_device, peak_memory_gib, release_memory, synchronize, versions
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.stopwatch import Stopwatch
@@ -175,6 +175,8 @@ def _finish(
         session, settled = settle_mesh(session, plan.time, process_age_s())
         plan = plan._replace(time=settled)
     run.save(session, finished=True)
+    if plan.memory:
+        release_memory()
     with console.status("extracting the surface"), watch.stage("mesh"), explained_mesh(run, session.config):
         result = session.fitted.extract_mesh()
     with watch.stage("check"):
@@ -186,8 +188,9 @@ def _finish(
     if note:
         console.print(f"note: {note}")
     report = _report(session, result, watch, origin, accuracy)
-    spent = plan_report(limits, plan, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
+    spent = plan_report(limits, plan)
     if spent:
+        add_actual(spent, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
         report["budget"] = spent
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)

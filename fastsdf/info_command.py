@@ -52,11 +52,7 @@ def _within(cloud: PointCloud, config: FitConfig, limits: Limits, read_s: float)
     """Does what a fit does until training, on a clock that goes on from when the scan was read; rows and report."""
     began = time.monotonic()
     _, plan = start_within(prepare_scan(cloud, config), config, limits, lambda: read_s + time.monotonic() - began)
-    report = plan_report(limits, plan, float("nan"), 0, float("nan"))
-    for part in report.values():
-        for name in ("actual_s", "steps", "actual_gib"):
-            part.pop(name, None)
-    return plan_rows(plan), report
+    return plan_rows(plan), plan_report(limits, plan)
 
 
 def doctor() -> None:

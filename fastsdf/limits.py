@@ -13,7 +13,7 @@ from fastsdf.field import FieldSpec
 from fastsdf.memory_budget import GIB, MemoryPlan, Sizes, least_bytes, plan_memory, prepare_bytes
 from fastsdf.pipeline import Session, resolve_for, start_fit
 from fastsdf.prepared import PreparedScan
-from fastsdf.runtime import choose_device, resident_bytes
+from fastsdf.runtime import choose_device, release_memory, resident_bytes
 from fastsdf.time_budget import Speed, TimePlan, Work, coarsening_for, least_seconds, plan_time
 
 ROUGH_S, ROUGH_S_PER_POINT = 6.0, 4e-5  # from a scan in memory to its mesh, at the very least
@@ -101,6 +101,7 @@ def _within_memory(
         return config, None
     resolved = resolve_for(prepared, config, choose_device(config.device))
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
+    release_memory()
     voxel, resident, points = resolved.mesh.voxel_size_m, resident_bytes(), len(prepared.surface.points)
     assert voxel is not None
     sizes = Sizes(
@@ -213,17 +214,16 @@ def _chosen_rows(share: float, coarsening: float) -> list[Row]:
     return [("share of the points per step", share, ""), ("mesh cells, times the usual", coarsening, "")]
 
 
-def plan_report(limits: Limits, plan: Plan, actual_s: float, steps: int, peak_gib: float) -> dict[str, Any]:
-    """Budgets, predictions and what came of them, for run.json; empty without budgets."""
-    report: dict[str, Any] = {}
+def plan_report(limits: Limits, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Budgets and what was predicted and chosen for them, by budget, for run.json; empty without budgets."""
+    report: dict[str, dict[str, Any]] = {}
     if plan.time:
+        figures = ("elapsed_s", "step_s", "train_s", "mesh_s", "rest_s")
         report["time"] = {
             "budget_s": limits.time_s,
             "predicted_s": round(plan.time.total_s, 2),
-            "actual_s": round(actual_s, 2),
             "planned_steps": plan.time.steps,
-            "steps": steps,
-            **{k: round(getattr(plan.time, k), 4) for k in ("elapsed_s", "step_s", "train_s", "mesh_s", "rest_s")},
+            **{name: round(getattr(plan.time, name), 4) for name in figures},
             "share_of_points": plan.time.share,
             "mesh_coarsening": round(plan.time.coarsening, 3),
         }
@@ -231,10 +231,17 @@ def plan_report(limits: Limits, plan: Plan, actual_s: float, steps: int, peak_gi
         report["memory"] = {
             "budget_gib": round(limits.memory_bytes / GIB, 3),
             "predicted_gib": round(plan.memory.peak / GIB, 3),
-            "actual_gib": peak_gib,
             "log2_table_size": plan.memory.log2_table,
             "near_pool": plan.memory.pool,
             "share_of_points": plan.memory.share,
             "mesh_coarsening": round(plan.memory.coarsening, 3),
         }
     return report
+
+
+def add_actual(report: dict[str, dict[str, Any]], seconds: float, steps: int, peak_gib: float) -> None:
+    """Adds what came of it to a `plan_report`: seconds of the command, steps taken, peak memory of the process."""
+    if "time" in report:
+        report["time"] |= {"actual_s": round(seconds, 2), "steps": steps}
+    if "memory" in report:
+        report["memory"] |= {"actual_gib": peak_gib}

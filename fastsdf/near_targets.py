@@ -13,7 +13,7 @@ from fastsdf.vectors import dot
 NEIGHBOURS = 8
 AGREEING_COSINE = 0.5
 POOL_PER_POINT = 4
-POOL_MIN = 400_000
+POOL_RANGE = (400_000, 4_000_000)
 CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The machine: device choice, backend choice, versions and memory for the run's report."""
 
+import ctypes
+import gc
 import platform
 import resource
 import sys
@@ -92,6 +94,15 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def release_memory() -> None:
+    """Gives memory that was freed back to the system, where the C library can (glibc)."""
+    gc.collect()
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):
+        return
 
 
 def resident_bytes() -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.config import SamplingConfig
-from fastsdf.near_targets import POOL_MIN, POOL_PER_POINT, NearTargets, near_targets
+from fastsdf.near_targets import POOL_PER_POINT, POOL_RANGE, NearTargets, near_targets
 
 BOX_PADDING = 0.08
 
@@ -115,7 +115,7 @@ class Sampler:
 
     def _near_pool(self, surface: SurfacePoints, spread: float, most: int) -> NearTargets:
         """The pool of near points, at most so many, drawn like the scan points."""
-        size = min(max(POOL_PER_POINT * len(surface.points), POOL_MIN), most)
+        size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), POOL_RANGE[1], most)
         device = self._cumulative.device
         shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
         arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)
