@@ -24,7 +24,7 @@ from fastsdf.viewer.planes import SMALLEST_SCALE_M, Plane, plane_picture
 MOST_POINTS, MOST_FACES, LEVEL_FACES = 500_000, 1_000_000, 150_000
 FACES_PER_VOXEL = 2.6  # of a surface, per squared voxel size
 ERROR_NEIGHBOURS, ERROR_SPACINGS, LIMIT_QUANTILE = 8, 3.0, 0.95
-SECTION_PIXELS = 480
+SECTION_PIXELS = 640
 AXES = ("x", "y", "z")
 SCAN, ERROR, PLAIN, HELD_OUT = "scan", "distance of the scan", "plain", "held out"
 CONFIDENT, INFERRED, NORMALS = "confidence", "measured or inferred", "normals"

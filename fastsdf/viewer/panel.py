@@ -70,8 +70,8 @@ class Panel:
         with gui.add_folder("Scan"):
             self._scan_coloring = gui.add_dropdown("Colours", tuple(content.scan_colorings))
             self._scan_legend = gui.add_html("")
-            low, high, step, _ = slider_range(0.0, 1e3 * LARGEST_POINT * usual)
-            self._size_mm = gui.add_slider("Size [mm]", low + step, high, step, step * round(1e3 * usual / step))
+            _, high, step, _ = slider_range(0.0, 1e3 * LARGEST_POINT * usual)
+            self._size_mm = gui.add_slider("Size [mm]", step, high, step, float(f"{1e3 * usual:.2g}"))
         self._scan_coloring.on_update(lambda _: self._ask("scan", self._draw_scan))
         self._size_mm.on_update(lambda _: self._stage.resize_points(1e-3 * self._size_mm.value))
 

@@ -41,7 +41,7 @@ def open_server(host: str, port: int) -> Server:
     check_address(host, port)
     with contextlib.redirect_stdout(io.StringIO()):  # the banner
         server = viser.ViserServer(host=host, port=port, label="fastsdf", verbose=False)
-    server.gui.configure_theme(control_layout="collapsible", show_logo=False, show_share_button=False)
+    server.gui.configure_theme(show_logo=False, show_share_button=False)
     return server
 
 

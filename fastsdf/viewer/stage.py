@@ -14,6 +14,7 @@ from fastsdf.viewer.server import Server
 
 POINT_SHARE = 0.4
 NEAR_SHARE, FAR_SHARE = 2e-4, 20.0
+BACKGROUND_COLOR = (237, 242, 247)
 AXES = ("x", "y", "z")
 
 
@@ -31,6 +32,8 @@ class Stage:
         self._hidden: set[str] = set()
         server.scene.configure_default_lights(enabled=False)
         server.scene.configure_environment_map(None)
+        server.scene.set_background_image(np.full((2, 2, 3), BACKGROUND_COLOR, dtype=np.uint8), format="png")
+        server.gui.main_panel.dock_right()
 
     def show_points(self, points_m: np.ndarray, colors: np.ndarray, size_m: float) -> None:
         """Points (n, 3) in the world with colours (n, 3) uint8, drawn as squares of a size."""
