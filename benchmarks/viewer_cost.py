@@ -1,79 +1,107 @@
 # SPDX-License-Identifier: MIT
-"""What ``fit --view`` costs: times of alternating fits, without it, with it, and with somebody looking on.
+"""What ``fit --view`` costs: one training, whose blocks of steps alternate between three kinds.
 
-    python benchmarks/viewer_cost.py data/room.ply --rounds 3 -o runs/viewer_cost
+    python benchmarks/viewer_cost.py data/room.ply
 
-The onlooker takes in what a browser would be sent, in a process of its own, and draws nothing.
-Beside the time of training stands the processor time of the whole fit, which a busy machine disturbs less (Linux).
+``plain``: no viewer is called; ``alone``: one is, and nobody looks; ``looked at``: an onlooker in a process of its own
+takes in what a browser would be sent, and draws nothing. Times per step are of the wall clock, and of the processors
+for all threads of this process, which a busy machine disturbs less. Each round has another order.
 """
 
 import argparse
-import json
-import os
-import re
-import signal
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
-KINDS = ("plain", "view", "view and onlooker")
+from fastsdf.config_io import load_config
+from fastsdf.io import read_point_cloud
+from fastsdf.pipeline import Session, prepare_scan, start_fit
+from fastsdf.training_loop import Progress, train
+from fastsdf.viewer.growing import GrowingSurface
+from fastsdf.viewer.server import close_server, open_server
+
+KINDS = ("plain", "alone", "looked at")
 ONLOOKER = Path(__file__).parent / "onlooker.py"
-COMMAND = (sys.executable, "-u", "-c", "from fastsdf.cli import main; main()")
+PATIENCE_S = 20.0
+
+
+class Block(NamedTuple):
+    """Milliseconds per step of a block."""
+
+    wall_ms: float
+    processor_ms: float
 
 
 def main() -> None:
-    """Runs the fits and prints a table."""
+    """Trains, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan", type=Path)
-    parser.add_argument("-o", "--out", type=Path, default=Path("runs/viewer_cost"))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--block", type=int, default=100, help="steps of a block")
     given = parser.parse_args()
-    taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
-    for number in range(given.rounds):
-        for kind in KINDS:
-            taken[kind].append(fit_once(given.scan, given.out / f"{kind.split()[-1]}{number}", kind))
-            typer.echo("round {}, {}: training {:.2f} s, processor {:.2f} s".format(number + 1, kind, *taken[kind][-1]))
-    usual = means(taken["plain"])
-    for kind, rows in taken.items():
-        changes = (f"{mean:.2f} s ({mean / base - 1:+.1%})" for mean, base in zip(means(rows), usual, strict=True))
-        typer.echo("{:20} training {}, processor {}".format(kind, *changes))
+    config = load_config()
+    session = start_fit(prepare_scan(read_point_cloud(given.scan), config), config)
+    server = open_server("127.0.0.1", 0)
+    grow = GrowingSurface(server, session)
+    blocks: dict[str, list[Block]] = {kind: [] for kind in KINDS}
+    assert session.config.training.steps is not None
+    rounds = session.config.training.steps // (given.block * len(KINDS))
+    for number in range(rounds):
+        for kind in (*KINDS[number % 3 :], *KINDS[: number % 3]):
+            blocks[kind].append(run_block(session, grow, server, kind, given.block))
+    report(blocks, grow, rounds * given.block)
+    close_server(server)
 
 
-def means(rows: list[tuple[float, float]]) -> list[float]:
-    """Mean of each column."""
-    return [statistics.mean(column) for column in zip(*rows, strict=True)]
+def run_block(session: Session, grow: GrowingSurface, server: object, kind: str, steps: int) -> Block:
+    """Takes the next steps of a training."""
+    onlooker = look_on(server) if kind == KINDS[2] else None
+    state, end = session.state, session.state.step + steps
 
+    def ignore(_: Progress) -> None:
+        pass
 
-def fit_once(scan: Path, folder: Path, kind: str) -> tuple[float, float]:
-    """Seconds that the training of one fit takes, and processor seconds of the fit until its run is complete."""
-    viewed = () if kind == "plain" else ("--view", "--port", "0")
-    fit = subprocess.Popen([*COMMAND, "fit", str(scan), "-o", str(folder), *viewed], stdout=subprocess.PIPE, text=True)
-    assert fit.stdout is not None
-    onlooker, processor_s = None, 0.0
-    for line in fit.stdout:
-        found = re.search(r"http://[^:]+:(\d+)", line)
-        if line.startswith("run "):
-            processor_s = processor_seconds(fit.pid)
-        elif found and processor_s:
-            fit.send_signal(signal.SIGINT)
-        elif found and kind == KINDS[2]:
-            onlooker = subprocess.Popen([sys.executable, str(ONLOOKER), found[1]])
-        elif "of training" in line:
-            typer.echo(line.strip())
-    code = fit.wait()
+    began, worked = time.monotonic(), time.process_time()
+    look = ignore if kind == KINDS[0] else grow
+    train(state, session.config, look, lambda _: None, lambda: state.step >= end)
+    wall, processor = time.monotonic() - began, time.process_time() - worked
+    taken = steps + state.step - end
     if onlooker:
+        onlooker.terminate()
         onlooker.wait()
-    assert code == 0, code
-    return float(json.loads((folder / "run.json").read_text())["seconds"]["training"]), processor_s
+        wait_until(lambda: not server.get_clients())  # type: ignore
+    return Block(1e3 * wall / taken, 1e3 * processor / taken)
 
 
-def processor_seconds(pid: int) -> float:
-    """Time that all threads of a process have had of processors."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def look_on(server: object) -> subprocess.Popen[bytes]:
+    """An onlooker that the server knows of."""
+    child = subprocess.Popen([sys.executable, str(ONLOOKER), str(server.get_port())])  # type: ignore
+    wait_until(server.get_clients)  # type: ignore
+    return child
+
+
+def wait_until(done: object) -> None:
+    """Waits for something, at most 20 seconds."""
+    until = time.monotonic() + PATIENCE_S
+    while not done() and time.monotonic() < until:  # type: ignore
+        time.sleep(0.05)
+
+
+def report(blocks: dict[str, list[Block]], grow: GrowingSurface, steps: int) -> None:
+    """Prints means over the blocks, and what the pictures took."""
+    for kind, rows in blocks.items():
+        wall, processor = (statistics.mean(column) for column in zip(*rows, strict=True))
+        base = [statistics.mean(column) for column in zip(*blocks[KINDS[0]], strict=True)]
+        typer.echo(
+            f"{kind:10} {len(rows)} blocks, per step: {wall:.2f} ms ({wall / base[0] - 1:+.1%}), "
+            f"processor {processor:.2f} ms ({processor / base[1] - 1:+.1%})"
+        )
+    looked_at_s = 1e-3 * steps * statistics.mean(row.wall_ms for row in blocks[KINDS[2]])
+    typer.echo(f"{grow.pictures} pictures, {grow.seconds:.2f} s of {looked_at_s:.1f} s looked at")
 
 
 if __name__ == "__main__":

@@ -217,6 +217,6 @@ def test_usage_errors_are_exit_2(call: Call, line: str) -> None:
 
 
 def test_importing_the_package_is_light() -> None:
-    heavy = {"torch", "open3d", "scipy", "numba", "matplotlib", "jinja2"}
+    heavy = {"torch", "open3d", "scipy", "numba", "matplotlib", "jinja2", "viser"}
     code = f"import sys, fastsdf, fastsdf.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
