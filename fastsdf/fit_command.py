@@ -124,7 +124,6 @@ def _finish(
     budget: tuple[Limits, Plan] = (NO_LIMITS, Plan()),
 ) -> None:
     """Trains to the end, meshes, writes everything and prints the table."""
-    half_extent_m = session.prepared.transform.half_extent_m
     limits, plan = budget
     config, pacer = session.config, None
     if plan.time:
@@ -132,11 +131,10 @@ def _finish(
         config = with_steps(config, plan.time.most_steps)
 
     def save(_: TrainState) -> None:
-        planned = session if pacer is None else replace(session, config=with_steps(config, pacer.steps))
-        run.save(planned, finished=False)
+        run.save(session if pacer is None else replace(session, config=with_steps(config, pacer.steps)), False)
 
     with _stop_on_interrupt() as stop_asked, watch.stage("train"), explained_training(run, session):
-        with ui.training_bar(console, half_extent_m) as move:
+        with ui.training_bar(console, session.prepared.transform.half_extent_m) as move:
             ended = train(session.state, config, move, save, stop_asked, pacer)
         synchronize(session.device)
     session = replace(session, config=ended)
