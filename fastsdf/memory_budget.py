@@ -14,11 +14,11 @@ from fastsdf.field import FieldSpec
 GIB = 2.0**30
 BASE_BYTES = 0.32 * GIB  # Python, torch and what the first stages load
 PREPARE_BYTES, PREPARE_BYTES_PER_POINT = 0.14 * GIB, 1700.0
-START_BYTES = 0.14 * GIB  # compiled kernels, and the pool while it is made
+START_BYTES = 0.16 * GIB  # compiled kernels, and the pool while it is made
 TABLE_BYTES_PER_VALUE = 20.0  # value, gradient, two moments, decay, a copy
 POOL_BYTES_PER_POINT = 60.0
 STEP_BYTES_PER_POINT = 4500.0
-MESH_BYTES, MESH_BYTES_PER_CELL = 0.06 * GIB, 350.0
+MESH_BYTES, MESH_BYTES_PER_CELL = 0.14 * GIB, 350.0
 MIN_LOG2_TABLE, MIN_POOL, MAX_COARSENING = 14, 100_000, 4.0
 SHARES = (1.0, 0.5, 0.25)
 
