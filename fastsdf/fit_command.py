@@ -146,14 +146,8 @@ def _finish(
     origin: dict[str, Any],
     look: Callable[[Progress], None] | None = None,
     budget: tuple[Limits, Plan] = (NO_LIMITS, Plan()),
-<<<<<<< HEAD
 ) -> TriangleMesh:
     """Trains to the end, meshes, writes everything and prints the table; ``look`` is called with the progress bar."""
-    half_extent_m = session.prepared.transform.half_extent_m
-=======
-) -> None:
-    """Trains to the end, meshes, writes everything and prints the table."""
->>>>>>> presets
     limits, plan = budget
     config, pacer = session.config, None
     if plan.time:
@@ -164,14 +158,9 @@ def _finish(
         run.save(session if pacer is None else replace(session, config=with_steps(config, pacer.steps)), False)
 
     with _stop_on_interrupt() as stop_asked, watch.stage("train"), explained_training(run, session):
-<<<<<<< HEAD
-        with ui.training_bar(console, half_extent_m) as move:
+        with ui.training_bar(console, session.prepared.transform.half_extent_m) as move:
             on_progress = _both(move, look) if look else move
             ended = train(session.state, config, on_progress, save, stop_asked, pacer)
-=======
-        with ui.training_bar(console, session.prepared.transform.half_extent_m) as move:
-            ended = train(session.state, config, move, save, stop_asked, pacer)
->>>>>>> presets
         synchronize(session.device)
     session = replace(session, config=ended)
     if session.state.step != session.config.training.steps:
