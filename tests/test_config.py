@@ -147,7 +147,8 @@ def test_missing_and_empty_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_load_and_change_something(name: str) -> None:
-    assert (load_config(name) != FitConfig()) == (name != "default")
+    """For depth cameras nothing measured better than the default (docs/presets.md)."""
+    assert (load_config(name) != FitConfig()) == (name not in ("default", "rgb-d"))
 
 
 def test_presets_are_listed_with_when_to_take_them() -> None:
@@ -176,7 +177,7 @@ def test_factors_apply_to_what_is_chosen() -> None:
 
 def test_unknown_presets_list_the_known() -> None:
     assert {"smoke", "viscoreg_paper"} <= set(preset_names())
-    with pytest.raises(ConfigError, match=r"no preset named '\.\./smoke'; known: .*smoke, "):
+    with pytest.raises(ConfigError, match=r"no preset named '\.\./smoke'; .*known: .*smoke"):
         load_config("../smoke")
 
 
