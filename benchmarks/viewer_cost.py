@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What ``fit --view`` costs: one training, whose blocks of steps alternate between three kinds.
 
-    python benchmarks/viewer_cost.py data/room.ply
+    OMP_WAIT_POLICY=PASSIVE python benchmarks/viewer_cost.py data/room.ply
 
 ``plain``: no viewer is called; ``alone``: one is, and nobody looks; ``looked at``: an onlooker in a process of its own
 takes in what a browser would be sent, and draws nothing. Times per step are of the wall clock, and of the processors
@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan", type=Path)
     parser.add_argument("--block", type=int, default=100, help="steps of a block")
+    parser.add_argument("--rounds", type=int, default=6, help="blocks of each kind, at most what the training has")
     given = parser.parse_args()
     config = load_config()
     session = start_fit(prepare_scan(read_point_cloud(given.scan), config), config)
@@ -49,10 +50,11 @@ def main() -> None:
     grow = GrowingSurface(server, session)
     blocks: dict[str, list[Block]] = {kind: [] for kind in KINDS}
     assert session.config.training.steps is not None
-    rounds = session.config.training.steps // (given.block * len(KINDS))
+    rounds = min(given.rounds, session.config.training.steps // (given.block * len(KINDS)))
     for number in range(rounds):
         for kind in (*KINDS[number % 3 :], *KINDS[: number % 3]):
             blocks[kind].append(run_block(session, grow, server, kind, given.block))
+            typer.echo("{:10} {:.2f} ms, processor {:.2f} ms".format(kind, *blocks[kind][-1]))
     report(blocks, grow, rounds * given.block)
     close_server(server)
 
