@@ -80,7 +80,7 @@ def share_like(picture: np.ndarray, colors: np.ndarray) -> float:
 
 def is_blank(picture: np.ndarray) -> bool:
     """Whether the centre has one colour only."""
-    return bool(picture[CENTRE].std() < 1)
+    return bool(picture[CENTRE].reshape(-1, 3).std(0).max() < 1)
 
 
 @needs_chromium
