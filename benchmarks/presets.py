@@ -25,9 +25,9 @@ QUALITY = ("CD mm", "F1cm", "F2.5cm", "NC", "hallucinated %")
 
 def fit(scan: Path, folder: Path, *options: object) -> dict[str, Any]:
     """Fits a scan unless that is done; its run.json with the wall time of the whole process, or why it failed."""
-    done = folder.with_suffix(".json")
+    done = folder.with_name(f"{folder.name}.json")
     if not done.is_file():
-        finished = run_fresh(fastsdf("fit", scan, "-o", folder, *options), folder.with_suffix(".log"))
+        finished = run_fresh(fastsdf("fit", scan, "-o", folder, *options), folder.with_name(f"{folder.name}.log"))
         ran = finished.code == 0
         report = json.loads((folder / "run.json").read_text()) if ran else {"error": finished.output[-300:]}
         report |= {"wall_s": finished.wall_s, "peak_gib": finished.peak_gib, "exit": finished.code}

@@ -18,7 +18,7 @@ START_BYTES = 0.16 * GIB  # compiled kernels, and the pool while it is made
 TABLE_BYTES_PER_VALUE = 20.0  # value, gradient, two moments, decay, a copy
 POOL_BYTES_PER_POINT = 60.0
 STEP_BYTES_PER_POINT = 4500.0
-MESH_BYTES, MESH_BYTES_PER_CELL = 0.14 * GIB, 350.0
+MESH_BYTES, MESH_BYTES_PER_CELL = 0.15 * GIB, 560.0
 MIN_LOG2_TABLE, MIN_POOL, MAX_COARSENING = 14, 100_000, 4.0
 SHARES = (1.0, 0.5, 0.25)
 

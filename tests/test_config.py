@@ -147,8 +147,7 @@ def test_missing_and_empty_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_load_and_change_something(name: str) -> None:
-    """For depth cameras nothing measured better than the default (docs/presets.md)."""
-    assert (load_config(name) != FitConfig()) == (name not in ("default", "rgb-d"))
+    assert (load_config(name) != FitConfig()) == (name != "default")
 
 
 def test_presets_are_listed_with_when_to_take_them() -> None:
