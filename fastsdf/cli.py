@@ -10,6 +10,7 @@ import typer
 
 from fastsdf import __version__
 from fastsdf.cli_budgets import Memory, TimeBudget, limits
+from fastsdf.cli_config import Assignments, ConfigFiles, Preset, config_app
 from fastsdf.cli_outputs import Device, Port, VoxelSize, grid, mesh, view
 from fastsdf.errors import FastSDFError, InputError
 
@@ -22,15 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Show what a fit would be told.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
-Preset = Annotated[
-    list[str] | None,
-    typer.Option("--preset", help="Named settings; see 'fastsdf config presets' (repeatable, later ones win)."),
-]
-ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file with settings (repeatable).")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, e.g. training.steps=2000.")]
 Scans = Annotated[
     list[Path] | None,
     typer.Argument(metavar="SCAN", help="Point clouds, meshes to sample, folders of depth images."),
@@ -200,27 +194,6 @@ def evaluate(
 
     page = None if html is None else eval_command.Page(html, up)
     eval_command.evaluate_mesh(mesh, reference, observed, protocol, json, seed, page)
-
-
-@config_app.command("show")
-def config_show(preset: Preset = None, config: ConfigFiles = None, assign: Assignments = None) -> None:
-    """Print the settings that a fit would start from (null: chosen from the scan and the device)."""
-    import yaml
-
-    from fastsdf.config_io import load_config
-
-    settings = load_config(preset, config or (), assign or ())
-    typer.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), nl=False)
-
-
-@config_app.command("presets")
-def config_presets() -> None:
-    """List the named settings, with when to take each."""
-    from fastsdf.presets import preset_names, preset_summary
-
-    names = preset_names()
-    width = max(map(len, names))
-    typer.echo("\n".join(f"{name:<{width}}  {preset_summary(name)}" for name in names))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Even subsets of a point cloud."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,3 +15,8 @@ def even_subset(points: Tensor, edge: float) -> Tensor:
     first = torch.ones_like(key, dtype=torch.bool)
     first[1:] = key[1:] != key[:-1]
     return order[first]
+
+
+def evenly(count: int, most: int) -> np.ndarray:
+    """int64 indices of at most ``most`` of ``count`` things, spread evenly over their order."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)

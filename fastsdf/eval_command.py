@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fastsdf import console as ui
 from fastsdf.errors import InputError
-from fastsdf.evaluation import Marks, measure, protocol_named, rows
+from fastsdf.evaluation import Marks, evaluate, protocol_named, rows
 from fastsdf.io import atomic_path, is_mesh_file, read_mesh, read_point_cloud
 from fastsdf.io.ply import read_ply_flags
 from fastsdf.run_folder import write_json
@@ -40,16 +40,16 @@ def evaluate_mesh(
     seen = read_point_cloud(observed) if observed else None
     marks = _marks(observed) if observed else None
     scored, console = read_mesh(mesh), ui.make_console()
-    scores = measure(scored, truth, protocol=protocol, seed=seed, observed=seen, marks=marks)
+    metrics = evaluate(scored, truth, protocol=protocol, seed=seed, observed=seen, marks=marks)
     title = f"{mesh} against {reference} (protocol {chosen.name})"
-    ui.print_table(console, title, [r[:3] for r in rows(scores.metrics)])
+    ui.print_table(console, title, [r[:3] for r in rows(metrics)])
     if json:
-        write_json({"mesh": str(mesh), "reference": str(reference), **scores.metrics.as_dict()}, json)
+        write_json({"mesh": str(mesh), "reference": str(reference), **metrics.as_dict()}, json)
     if page:
         from fastsdf.report.score import build_score
 
         with console.status("drawing the page"):
-            text = build_score(scored, truth, seen, scores, (str(mesh), str(reference)), page.up)
+            text = build_score(scored, truth, seen, metrics, (str(mesh), str(reference)), page.up)
         with atomic_path(page.path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         console.print(f"page {page.path}")

@@ -4,7 +4,7 @@
 A wall that is scanned with 3 mm of noise is known to a fraction of a millimetre where dozens of points lie on it. A
 point is moved only if a plane explains the neighbourhood to within the noise: neither a second surface, an edge nor a
 curvature that stands out of the noise, and only along that plane's normal. Planes are fitted around every fourth point
-along a Morton curve; a point that lies on the nearest one goes onto the mean of those of the nearest four it lies on.
+along a Morton curve; a point that lies on two or more of the nearest four goes onto their mean.
 """
 
 from typing import NamedTuple
@@ -28,6 +28,7 @@ MAX_BEND_SIGMAS = 3.0
 MAX_SHIFT_SIGMAS = 2.0
 POINTS_PER_PLANE = 4
 PLANES_PER_POINT = 4
+AGREEING_PLANES = 2
 CHUNK = (1 << 13, 1 << 15)  # on a CPU, elsewhere
 
 
@@ -86,7 +87,7 @@ def _onto(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (m, 3) moved onto the mean of those planes ``which`` (m, j) they lie on, its normal, and whether to move.
 
-    ``distance`` (m, j), ascending, is to the points that the planes were fitted around.
+    ``distance`` (m, j) is to the points that the planes were fitted around.
     """
     normal = planes.normals[which]
     offset = dot(points[:, None] - planes.through[which], normal)
@@ -95,7 +96,7 @@ def _onto(
     weight = usable.to(points.dtype)[..., None]
     total = weight.sum(1).clamp_min(1)
     place = points - (weight * offset[..., None] * normal).sum(1) / total
-    return place, torch.nn.functional.normalize((weight * normal).sum(1), dim=1), usable[:, 0]
+    return place, torch.nn.functional.normalize((weight * normal).sum(1), dim=1), usable.sum(1) >= AGREEING_PLANES
 
 
 def _fit_planes(points: Tensor, normals: Tensor, nearest: Tensor, noise: float) -> _Planes:

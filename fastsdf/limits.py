@@ -17,8 +17,6 @@ from fastsdf.runtime import choose_device, release_memory, resident_bytes
 from fastsdf.time_budget import Speed, TimePlan, Work, coarsening_for, least_seconds, plan_time
 
 ROUGH_S, ROUGH_S_PER_POINT = 6.0, 4e-5  # from a scan in memory to its mesh, at the very least
-TIGHT_S = 30.0
-TIGHT_WARM_STEPS = 60
 READINGS = 20
 
 Row = tuple[str, Any, str]
@@ -86,9 +84,6 @@ def start_within(
     config, memory = _within_memory(prepared, config, limits.memory_bytes)
     if limits.time_s is None:
         return start_fit(prepared, config), Plan(None, memory)
-    if limits.time_s - elapsed_s() < TIGHT_S:
-        warm = min(config.training.warm_start_steps, TIGHT_WARM_STEPS)
-        config = config.model_copy(update={"training": config.training.model_copy(update={"warm_start_steps": warm})})
     session = start_fit(prepared, config)
     session, plan = _within_time(session, limits.time_s, elapsed_s)
     return session, Plan(plan, memory)
@@ -127,12 +122,7 @@ def _within_memory(
 
 
 def _within_time(session: Session, budget_s: float, elapsed_s: Callable[[], float]) -> tuple[Session, TimePlan]:
-    config, facts = session.config, session.prepared.facts
-    steps, voxel = config.training.steps, config.mesh.voxel_size_m
-    assert steps is not None and voxel is not None
-    points, cuda = len(session.prepared.surface.points), session.device.startswith("cuda")
-    work = Work(facts["area_m2"] / voxel**2, points, steps, cuda)
-    speed = measure_speed(session)
+    config, work, speed = session.config, _work(session), measure_speed(session)
     known = {1.0: speed.step_s}
 
     def step_s(share: float) -> float:
@@ -167,15 +157,20 @@ def _settled(session: Session, plan: TimePlan) -> Session:
     return replace(session, config=settled)
 
 
+def _work(session: Session) -> Work:
+    """What is left to do of a session."""
+    config, prepared = session.config, session.prepared
+    steps, voxel = config.training.steps, config.mesh.voxel_size_m
+    assert steps is not None and voxel is not None
+    cells = prepared.facts["area_m2"] / voxel**2
+    return Work(cells, len(prepared.surface.points), steps, session.device.startswith("cuda"))
+
+
 def settle_mesh(session: Session, plan: TimePlan, elapsed_s: float) -> tuple[Session, TimePlan]:
     """After training: a coarser mesh than planned where the time left, or the device's speed now, asks for it."""
-    config, facts = session.config, session.prepared.facts
-    voxel, steps = config.mesh.voxel_size_m, config.training.steps
-    assert voxel is not None and steps is not None
-    work = Work(
-        facts["area_m2"] / voxel**2, len(session.prepared.surface.points), steps, session.device.startswith("cuda")
-    )
-    further = coarsening_for(work, Speed(plan.step_s, measure_value(session)), plan.mesh_until_s - elapsed_s)
+    config, voxel = session.config, session.config.mesh.voxel_size_m
+    assert voxel is not None
+    further = coarsening_for(_work(session), Speed(plan.step_s, measure_value(session)), plan.mesh_until_s - elapsed_s)
     if further <= 1.0:
         return session, plan
     mesh = config.mesh.model_copy(update={"voxel_size_m": further * voxel})

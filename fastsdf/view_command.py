@@ -47,10 +47,11 @@ def view_run(path: Path, host: str, port: int, up: str = "z", device: str = "aut
         with console.status("preparing the view"):
             mesh = read_mesh(run.mesh) if run.mesh.is_file() else fitted.extract_mesh()
             jobs = fill(server, fitted, mesh, up)
-        announce(console, server)
-        if show and not webbrowser.open(address_of(server)):
-            console.print("no browser could be opened; open the address yourself")
-        serve(jobs)
+        with suppress(KeyboardInterrupt):
+            announce(console, server)
+            if show and not webbrowser.open(address_of(server)):
+                console.print("no browser could be opened; open the address yourself")
+            jobs.work_forever()
     finally:
         close_server(server)
 
@@ -77,10 +78,11 @@ class FitViewer:
         if self._growing is not None and fitted.seconds:
             made, share = self._growing.pictures, self._growing.seconds / fitted.seconds
             self._console.print(f"surface shown {made} times while it grew, in {share:.1%} of training")
-        with self._console.status("preparing the view"):
-            jobs = fill(self._server, fitted, mesh, "z")
-        announce(self._console, self._server)
-        serve(jobs)
+        with suppress(KeyboardInterrupt):  # all is written: Ctrl-C only ends the view
+            with self._console.status("preparing the view"):
+                jobs = fill(self._server, fitted, mesh, "z")
+            announce(self._console, self._server)
+            jobs.work_forever()
 
 
 @contextmanager
@@ -111,9 +113,3 @@ def fill(server: Server, fitted: FittedField, mesh: TriangleMesh, up: str) -> Jo
 def announce(console: Any, server: Server) -> None:
     """Says where to look."""
     console.print(f"open {address_of(server)} in a browser; Ctrl-C ends")
-
-
-def serve(jobs: Jobs) -> None:
-    """Does what browsers ask for until Ctrl-C."""
-    with suppress(KeyboardInterrupt):
-        jobs.work_forever()

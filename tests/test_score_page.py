@@ -12,7 +12,7 @@ from cli_runs import SIZE_M, box_room
 from test_cli import call_main
 from test_report_page import Page, decode
 
-from fastsdf.evaluation import measure
+from fastsdf.evaluation import evaluate
 from fastsdf.io import write_mesh, write_point_cloud
 from fastsdf.report.camera import look_along
 from fastsdf.report.error_maps import (
@@ -108,7 +108,7 @@ def test_squares_have_the_distance_of_their_points() -> None:
 def test_a_mesh_inside_out_is_turned_over(over: bool) -> None:
     mesh = room()
     given = replace(mesh, faces=mesh.faces[:, ::-1]) if over else mesh
-    scores = measure(given, room(), samples=2000)
+    scores = evaluate(given, room(), samples=2000)
     scene = make_scored_scene(given, room(), None, scores, "y")
     assert scene.inside_out is over and not scene.is_object and len(scene.cameras) == 2
     np.testing.assert_array_equal(scene.mesh.faces, mesh.faces)
@@ -120,7 +120,7 @@ def test_a_mesh_inside_out_is_turned_over(over: bool) -> None:
 @pytest.mark.open3d
 def test_an_object_is_looked_at_from_outside() -> None:
     solid = box(np.zeros(3), np.asarray(SIZE_M))
-    scene = make_scored_scene(solid, solid, None, measure(solid, solid, samples=2000), "z")
+    scene = make_scored_scene(solid, solid, None, evaluate(solid, solid, samples=2000), "z")
     assert scene.is_object and len(scene.cameras) == 2
     for camera in scene.cameras:
         assert ((camera.eye < 0) | (camera.eye > SIZE_M)).any()

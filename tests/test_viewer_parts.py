@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the viewer shows, without a server: colours, sections, levels, places, the mesh file, the queue of work."""
 
+import json
 import socket
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 import trimesh
 from cli_runs import SIZE_M
 
+from fastsdf.cloud_thinning import evenly
 from fastsdf.errors import InputError
 from fastsdf.fitted import FittedField
 from fastsdf.prepared import support_of
@@ -19,8 +21,8 @@ from fastsdf.report.sections import field_section
 from fastsdf.scan import TriangleMesh
 from fastsdf.viewer import content as viewer_content
 from fastsdf.viewer import light
-from fastsdf.viewer.coloring import GREY, on_scale
-from fastsdf.viewer.content import Content, evenly, make_content, mean_nearby, preview_voxel_m
+from fastsdf.viewer.coloring import GREY, up_to
+from fastsdf.viewer.content import Content, make_content, mean_nearby, preview_voxel_m
 from fastsdf.viewer.glb import mesh_glb
 from fastsdf.viewer.jobs import Jobs
 from fastsdf.viewer.panel import describe, slider_range
@@ -70,7 +72,7 @@ def test_means_of_nearby_values() -> None:
 
 
 def test_the_scale_ends_and_marks_what_is_missing() -> None:
-    colors = on_scale(np.array([0.0, 2.0, 9.0, np.nan]), 2.0)
+    colors = up_to(2.0, np.array([0.0, 2.0, 9.0, np.nan]))
     assert tuple(colors[0]) == (68, 1, 84) and tuple(colors[1]) == tuple(colors[2]) == (253, 231, 37)
     assert tuple(colors[3]) == GREY
 
@@ -93,6 +95,11 @@ def test_a_glb_file_holds_the_mesh() -> None:
     (read,) = trimesh.load(BytesIO(data), file_type="glb", process=False).geometry.values()
     np.testing.assert_array_equal(read.vertices, vertices)
     np.testing.assert_array_equal(read.faces, faces)
+    tree = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    (primitive,) = tree["meshes"][0]["primitives"]
+    accessor = tree["accessors"][primitive["attributes"]["COLOR_0"]]
+    assert (accessor["componentType"], accessor["type"], accessor["count"]) == (5126, "VEC3", 4)
+    assert tree["materials"][primitive["material"]]["extensions"] == {"KHR_materials_unlit": {}}
 
 
 def test_the_zero_line_is_where_the_sign_changes() -> None:

@@ -2,7 +2,7 @@
 """Scores of a mesh against a reference surface. Importing this loads numpy and scipy; Open3D comes with first use."""
 
 from fastsdf.evaluation.marked import MarkedMetrics, Marks
-from fastsdf.evaluation.metrics import Metrics, Scores, evaluate, measure
+from fastsdf.evaluation.metrics import Metrics, evaluate
 from fastsdf.evaluation.protocols import PROTOCOLS, Protocol, protocol_named
 from fastsdf.evaluation.report import Row, rows
 
@@ -13,9 +13,7 @@ __all__ = [
     "Metrics",
     "Protocol",
     "Row",
-    "Scores",
     "evaluate",
-    "measure",
     "protocol_named",
     "rows",
 ]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How close a mesh is to a reference surface: distances, F-scores, normals, invented area, topology."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Metrics:
         hallucination_m: distance beyond which mesh area counts as hallucinated.
         hallucinated_share: its share of the mesh's area; ``hallucinated_area`` the same in m^2.
         marked: figures on thin and planar parts of the recall side, if it was marked.
+        precise, recalled: what the figures were made of: mesh samples -> reference, and recall side -> mesh.
     """
 
     protocol: str
@@ -69,26 +70,15 @@ class Metrics:
     boundary_edges: int
     nonmanifold_edges: int
     marked: MarkedMetrics
+    precise: Side = field(repr=False, compare=False)
+    recalled: Side = field(repr=False, compare=False)
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values for JSON; tuples become lists, the marked figures stand beside the others."""
-        values = {**asdict(self), **self.marked._asdict()}
-        del values["marked"]
+        """Plain values for JSON: the figures; tuples become lists, the marked ones stand beside the others."""
+        left_out = {"marked", "precise", "recalled"}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+        values |= self.marked._asdict()
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
-
-class Scores(NamedTuple):
-    """The figures, and the distances that they were made of.
-
-    Attributes:
-        metrics: the figures.
-        precise: mesh samples -> reference.
-        recalled: recall side -> mesh.
-    """
-
-    metrics: Metrics
-    precise: Side
-    recalled: Side
 
 
 def evaluate(
@@ -120,30 +110,6 @@ def evaluate(
     Raises:
         InputError: unknown protocol, empty or non-finite mesh or reference, or a value out of range.
     """
-    return measure(
-        mesh,
-        reference,
-        protocol=protocol,
-        thresholds=thresholds,
-        samples=samples,
-        seed=seed,
-        observed=observed,
-        marks=marks,
-    ).metrics
-
-
-def measure(
-    mesh: TriangleMesh,
-    reference: TriangleMesh | PointCloud,
-    *,
-    protocol: str = "room",
-    thresholds: tuple[float, ...] | None = None,
-    samples: int | None = None,
-    seed: int = 0,
-    observed: PointCloud | None = None,
-    marks: Marks | None = None,
-) -> Scores:
-    """`evaluate` with the distances behind the figures; the arguments are the same."""
     rules = protocol_named(protocol)
     limits = rules.thresholds_m if thresholds is None else thresholds
     count = rules.samples if samples is None else samples
@@ -151,7 +117,7 @@ def measure(
     if marks is not None and observed is None:
         raise InputError("evaluate: marks need the observed points that they belong to")
     precise, recalled = both_sides(mesh, reference, reference if observed is None else observed, count, seed)
-    metrics = Metrics(
+    return Metrics(
         protocol=rules.name,
         reference_kind=_reference_kind(reference),
         recall_kind="reference" if observed is None else "observed",
@@ -159,8 +125,9 @@ def measure(
         **_closeness(precise, recalled, limits),
         **_surface(mesh, precise.distance, rules.hallucination_m),
         marked=marked_metrics(recalled.distance, recalled.cosine, marks or Marks(), limits),
+        precise=precise,
+        recalled=recalled,
     )
-    return Scores(metrics, precise, recalled)
 
 
 def _check(

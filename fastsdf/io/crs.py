@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastsdf.errors import InputError
 from fastsdf.io.atomic import atomic_path
+from fastsdf.optional import needed_for
 
 
 def crs_name(crs: str) -> str:
@@ -28,11 +29,9 @@ def as_wkt(crs: str) -> str:
     """
     if not crs.startswith("EPSG:"):
         return crs
-    try:
+    with needed_for(f"the text of {crs} needs pyproj", "pip install pyproj"):
         from pyproj import CRS
         from pyproj.exceptions import CRSError
-    except ImportError as error:
-        raise InputError(f"the text of {crs} needs pyproj ({error}): pip install pyproj") from error
     try:
         return CRS.from_user_input(crs).to_wkt("WKT1_GDAL")
     except CRSError as error:

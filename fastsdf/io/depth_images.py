@@ -8,6 +8,7 @@ import numpy as np
 
 from fastsdf.errors import ScanError
 from fastsdf.io.files import require_file
+from fastsdf.optional import needed_for
 
 INVALID = 65535  # as 0: no measurement
 
@@ -31,10 +32,8 @@ def read_depth_image(path: str | Path, camera: Intrinsics) -> np.ndarray:
         ScanError: Pillow is not installed, or the image is damaged, not a 16-bit grey one, or of another size.
     """
     path = require_file(path)
-    try:
+    with needed_for(f"{path}: depth images need Pillow", "pip install pillow", ScanError):
         from PIL import Image
-    except ImportError as error:
-        raise ScanError(f"{path}: depth images need Pillow ({error}): pip install pillow") from error
     try:
         with Image.open(path) as image:
             mode, values = image.mode, np.array(image)

@@ -12,6 +12,7 @@ from fastsdf.errors import ScanError
 from fastsdf.io.files import require_file
 from fastsdf.io.merging import join_clouds
 from fastsdf.io.quaternions import rotation_matrices
+from fastsdf.optional import needed_for
 from fastsdf.scan import PointCloud
 
 CARTESIAN = ("cartesianX", "cartesianY", "cartesianZ")
@@ -132,8 +133,6 @@ def _first_line(error: Exception) -> str:
 
 
 def _load_pye57(path: Path) -> ModuleType:
-    try:
+    with needed_for(f"{path}: E57 files need pye57", "pip install pye57, or convert to PLY", ScanError):
         import pye57
-    except (ImportError, OSError) as error:
-        raise ScanError(f"{path}: E57 files need pye57 ({error}): pip install pye57, or convert to PLY") from error
     return pye57

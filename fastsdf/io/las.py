@@ -11,6 +11,7 @@ import numpy as np
 from fastsdf.errors import ScanError
 from fastsdf.io.attributes import cloud_from_columns
 from fastsdf.io.files import require_file
+from fastsdf.optional import needed_for
 from fastsdf.scan import PointCloud
 
 NOISE_CLASSES = (7, 18)  # "low point" and "high noise" of the LAS specification
@@ -84,10 +85,6 @@ def _advice(error: Exception) -> str:
 
 
 def _load_laspy(path: Path) -> ModuleType:
-    try:
+    with needed_for(f"{path}: LAS and LAZ files need laspy", "pip install laspy lazrs, or convert to PLY", ScanError):
         import laspy
-    except ImportError as error:
-        raise ScanError(
-            f"{path}: LAS and LAZ files need laspy ({error}): pip install laspy lazrs, or convert to PLY"
-        ) from error
     return laspy

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsdf.errors import InputError
+from fastsdf.optional import needed_for
 from fastsdf.scan import TriangleMesh
 
 USD_SUFFIXES = (".usda", ".usdc")
@@ -19,10 +19,8 @@ def load_pxr(*modules: str) -> list[Any]:
     Raises:
         InputError: usd-core is not installed.
     """
-    try:
+    with needed_for("writing USD needs usd-core", "pip install usd-core, or write .glb"):
         return [import_module(f"pxr.{name}") for name in modules]
-    except (ImportError, OSError) as error:
-        raise InputError(f"writing USD needs usd-core ({error}): pip install usd-core, or write .glb") from error
 
 
 def write_usd(mesh: TriangleMesh, offset: np.ndarray, path: Path, metres_per_unit: float, up: str) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fastsdf.color_scale import VIRIDIS, on_scale
 from fastsdf.errors import InputError
 from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours
 from fastsdf.meshing.surface import Surface
 from fastsdf.scan import TriangleMesh
 
 CONFIDENCE, MEASURED = "confidence", "measured"
-SCALE = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], dtype=np.float64)
 
 
 def with_support(surface: Surface, counts: Tensor, measured: Tensor) -> Surface:
@@ -86,8 +86,7 @@ def _confidence_colors(mesh: TriangleMesh) -> np.ndarray | None:
     confidence = mesh.attributes.get(CONFIDENCE)
     if confidence is None:
         return None
-    stops = np.linspace(0.0, 1.0, len(SCALE))
-    return np.stack([np.interp(confidence, stops, channel) for channel in SCALE.T], axis=1).round().astype(np.uint8)
+    return on_scale(confidence, VIRIDIS).round().astype(np.uint8)
 
 
 def _normal_colors(mesh: TriangleMesh) -> np.ndarray | None:

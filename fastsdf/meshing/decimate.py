@@ -9,6 +9,7 @@ import torch
 
 from fastsdf.errors import InputError
 from fastsdf.nearest import point_index
+from fastsdf.optional import needed_for
 from fastsdf.scan import TriangleMesh
 
 MIN_FACES = 4
@@ -48,11 +49,7 @@ def check_decimation(max_faces: int) -> Callable[..., Any]:
     """
     if max_faces < MIN_FACES:
         raise InputError(f"the most faces to keep are {max_faces}; give at least {MIN_FACES}")
-    try:
+    how = "pip install fast-simplification, or extract with a larger voxel size"
+    with needed_for("reducing faces needs fast-simplification", how):
         from fast_simplification import simplify
-    except ImportError as error:
-        raise InputError(
-            f"reducing faces needs fast-simplification ({error}): pip install fast-simplification, or extract with a "
-            "larger voxel size"
-        ) from error
     return simplify

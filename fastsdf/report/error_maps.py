@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
+from fastsdf.cloud_thinning import evenly
+from fastsdf.color_scale import on_scale
 from fastsdf.evaluation.mesh_distance import ClosestPoint
 from fastsdf.report.camera import Camera
 from fastsdf.report.pictures import GAMMA, below_ceiling, draw, facing_only, without_ceiling
@@ -60,7 +62,7 @@ class ErrorMap(NamedTuple):
 
 def error_colors(share: np.ndarray) -> np.ndarray:
     """(n, 3) colours, 0 to 1 as on a screen, of shares (n,) of the scale; grey where a share is NaN."""
-    colors = np.stack([np.interp(share, STOPS, channel) for channel in COLORS.T], -1)
+    colors = on_scale(share, COLORS, STOPS)
     colors[np.isnan(share)] = UNASKED
     return colors
 
@@ -79,9 +81,7 @@ def splats(cloud: PointCloud, side: float, camera: Camera) -> TriangleMesh:
 
 def thinned(cloud: PointCloud) -> PointCloud:
     """At most 300,000 of the points, spread evenly over their order."""
-    if len(cloud) <= MOST_SPLATS:
-        return cloud
-    return cloud.select(np.linspace(0, len(cloud) - 1, MOST_SPLATS).astype(np.int64))
+    return cloud.select(evenly(len(cloud), MOST_SPLATS)) if len(cloud) > MOST_SPLATS else cloud
 
 
 def distance_to(surface: Surface) -> Distance:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fastsdf.errors import InputError
+from fastsdf.optional import needed_for
 
 Figure: TypeAlias = Any  # matplotlib's
 Axes: TypeAlias = Any
@@ -23,12 +23,10 @@ def load_matplotlib() -> ModuleType:
     Raises:
         InputError: if it is not installed.
     """
-    try:
+    with needed_for("reports need matplotlib", "pip install matplotlib jinja2"):
         import matplotlib
         import matplotlib.figure
         import matplotlib.image
-    except ImportError as error:
-        raise InputError(f"reports need matplotlib ({error}): pip install matplotlib jinja2") from error
     return matplotlib
 
 

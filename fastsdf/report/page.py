@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastsdf.errors import InputError
+from fastsdf.optional import needed_for
 from fastsdf.report.content import Chapter
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -17,10 +17,8 @@ def load_jinja2() -> Any:
     Raises:
         InputError: if it is not installed.
     """
-    try:
+    with needed_for("reports need jinja2", "pip install matplotlib jinja2"):
         import jinja2
-    except ImportError as error:
-        raise InputError(f"reports need jinja2 ({error}): pip install matplotlib jinja2") from error
     return jinja2
 
 

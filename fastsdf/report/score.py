@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastsdf.evaluation import Scores, protocol_named, rows
+from fastsdf.evaluation import Metrics, protocol_named, rows
 from fastsdf.evaluation.sides import Side
 from fastsdf.report import plots
 from fastsdf.report.content import Chapter, Picture, Table
@@ -35,7 +35,7 @@ def build_score(
     mesh: TriangleMesh,
     reference: Surface,
     observed: PointCloud | None,
-    scores: Scores,
+    metrics: Metrics,
     names: tuple[str, str],
     up: str = "z",
 ) -> str:
@@ -43,11 +43,11 @@ def build_score(
 
     Args:
         mesh, reference, observed: what was compared, in the world.
-        scores: of `fastsdf.evaluation.measure` for them.
+        metrics: of `fastsdf.evaluation.evaluate` for them.
         names: of mesh and reference.
         up: the world's axis that points up (`fastsdf.report.scene.check_up`).
     """
-    scene = make_scored_scene(mesh, reference, observed, scores, up)
+    scene = make_scored_scene(mesh, reference, observed, metrics, up)
     chapters = [_accuracy(scene), _completeness(scene), _worst(scene), _figures(scene, names)]
     return render(f"{Path(names[0]).name} against {Path(names[1]).name}", _headline(scene), chapters)
 
@@ -65,7 +65,7 @@ def _headline(scene: ScoredScene) -> list[tuple[str, str]]:
 
 
 def _accuracy(scene: ScoredScene) -> Chapter:
-    side, reach = scene.scores.precise, scene.reach(scene.scores.precise.distance)
+    side, reach = scene.precise, scene.reach(scene.precise.distance)
     drawn = ErrorMap(scene.mesh, distance_to(scene.reference), reach, 0.0)
     text = "The mesh, coloured by its distance to the reference. Dark red is wrong or invented."
     if scene.inside_out:
@@ -74,7 +74,7 @@ def _accuracy(scene: ScoredScene) -> Chapter:
 
 
 def _completeness(scene: ScoredScene) -> Chapter:
-    side, reach = scene.scores.recalled, scene.reach(scene.scores.recalled.distance)
+    side, reach = scene.recalled, scene.reach(scene.recalled.distance)
     surface = scene.reference if isinstance(scene.reference, TriangleMesh) or not scene.observed else scene.observed
     what = "observed points, coloured by their" if surface is scene.observed else "reference, coloured by its"
     text = f"The {what} distance to the mesh. Dark red is missing."
@@ -124,10 +124,10 @@ def _histogram(scene: ScoredScene, side: Side, reach: float, whose: str) -> Pict
 
 
 def _worst(scene: ScoredScene) -> Chapter:
-    extent = float(np.linalg.norm(np.ptp(scene.scores.precise.points, axis=0)))
+    extent = float(np.linalg.norm(np.ptp(scene.precise.points, axis=0)))
     radius, limit = APART_SHARE * extent, scene.metrics.thresholds[0]
     pictures, tables = [], []
-    for side, what in ((scene.scores.precise, "Wrong or invented"), (scene.scores.recalled, "Missing")):
+    for side, what in ((scene.precise, "Wrong or invented"), (scene.recalled, "Missing")):
         places = worst_places(side.points, side.distance, limit, radius)
         marks = np.array([place.position for place in places]).reshape(-1, 3)
         section = map_from_above(side.points, 1e3 * side.distance, scene.names)

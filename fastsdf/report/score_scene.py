@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from fastsdf.errors import MeshingError
-from fastsdf.evaluation.metrics import Metrics, Scores
+from fastsdf.evaluation.metrics import Metrics
 from fastsdf.evaluation.sides import Side, sample_mesh
 from fastsdf.report.camera import Camera
 from fastsdf.report.error_maps import Surface, thinned
@@ -29,7 +29,8 @@ class ScoredScene:
         mesh: what is scored; turned inside out where the reference says so.
         reference: the true surface.
         observed: the points to be found, if they were given.
-        scores: the figures and both sets of distances.
+        metrics: the figures, and the distances behind them.
+        precise, recalled: these distances, with their samples in the frame.
         cameras: views from within a room, or from around an object.
         is_object: whether the air is around the mesh rather than inside.
         inside_out: whether ``mesh`` was turned.
@@ -40,15 +41,12 @@ class ScoredScene:
     mesh: TriangleMesh
     reference: Surface
     observed: PointCloud | None
-    scores: Scores
+    metrics: Metrics
+    precise: Side
+    recalled: Side
     cameras: list[Camera]
     is_object: bool
     inside_out: bool
-
-    @property
-    def metrics(self) -> Metrics:
-        """The figures."""
-        return self.scores.metrics
 
     def reach(self, distance: np.ndarray) -> float:
         """End of the colour scale, metres: the least threshold that 95% of the distances (n,) keep, or the largest."""
@@ -57,11 +55,11 @@ class ScoredScene:
 
 
 def make_scored_scene(
-    mesh: TriangleMesh, reference: Surface, observed: PointCloud | None, scores: Scores, up: str
+    mesh: TriangleMesh, reference: Surface, observed: PointCloud | None, metrics: Metrics, up: str
 ) -> ScoredScene:
-    """The scene of a score (`fastsdf.evaluation.measure`), with the world's axis ``up`` as z."""
+    """The scene of a score (`fastsdf.evaluation.evaluate`), with the world's axis ``up`` as z."""
     names, axes = frame_of(up)
-    signed = scores.metrics.normal_consistency_signed
+    signed = metrics.normal_consistency_signed
     inside_out = signed is not None and signed < 0
     mesh = turned(_turned_over(mesh) if inside_out else mesh, axes)
     samples = sample_mesh(mesh, AIR_SAMPLES, np.random.default_rng(0))
@@ -73,7 +71,9 @@ def make_scored_scene(
         replace(mesh, colors=None),
         _turned_surface(reference, axes),
         None if observed is None else thinned(_turned_cloud(observed, axes)),
-        Scores(scores.metrics, _turned_side(scores.precise, axes), _turned_side(scores.recalled, axes)),
+        metrics,
+        _turned_side(metrics.precise, axes),
+        _turned_side(metrics.recalled, axes),
         cameras,
         is_object,
         inside_out,

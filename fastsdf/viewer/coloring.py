@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.meshing.attributes import SCALE
+from fastsdf.color_scale import VIRIDIS, on_scale
 from fastsdf.report.pictures import GAMMA
 
 GREY, POINT_COLOR = (170, 170, 170), (70, 84, 110)
@@ -25,13 +25,10 @@ class Coloring(NamedTuple):
     legend: str = ""
 
 
-def on_scale(values: np.ndarray, limit: float) -> np.ndarray:
+def up_to(limit: float, values: np.ndarray) -> np.ndarray:
     """(n, 3) uint8: dark violet at 0 to yellow at ``limit`` and above; grey where a value is NaN."""
-    known = np.isfinite(values)
-    share = np.clip(np.where(known, values, 0.0) / limit, 0.0, 1.0)
-    stops = np.linspace(0.0, 1.0, len(SCALE))
-    colors = np.stack([np.interp(share, stops, channel) for channel in SCALE.T], 1)
-    return np.where(known[:, None], np.rint(colors), GREY).astype(np.uint8)
+    known = np.isfinite(values)[:, None]
+    return np.where(known, np.rint(on_scale(values / limit, VIRIDIS)), GREY).astype(np.uint8)
 
 
 def by_normal(normals: np.ndarray) -> np.ndarray:
@@ -42,7 +39,7 @@ def by_normal(normals: np.ndarray) -> np.ndarray:
 def by_confidence(values: np.ndarray) -> Coloring:
     """Colours of ``confidence`` (n,), in [0, 1]."""
     return Coloring(
-        on_scale(values, 1.0), scale_legend("0", "1", "share of the 8 nearest points on whose discs a vertex lies")
+        up_to(1.0, values), scale_legend("0", "1", "share of the 8 nearest points on whose discs a vertex lies")
     )
 
 
@@ -55,7 +52,7 @@ def by_measured(values: np.ndarray) -> Coloring:
 def by_distance(distances_m: np.ndarray, limit_m: float) -> Coloring:
     """Colours of distances (n,) in metres, NaN where there is none, up to a limit."""
     what = "mean distance of the scan's points from the surface; grey: no points near"
-    return Coloring(on_scale(distances_m, limit_m), scale_legend("0", f"{1e3 * limit_m:.3g} mm", what))
+    return Coloring(up_to(limit_m, distances_m), scale_legend("0", f"{1e3 * limit_m:.3g} mm", what))
 
 
 def by_held_out(held_out: np.ndarray) -> Coloring:
@@ -66,7 +63,7 @@ def by_held_out(held_out: np.ndarray) -> Coloring:
 
 def scale_legend(low: str, high: str, what: str) -> str:
     """A bar of the colour scale between two labels."""
-    stops = ", ".join(f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in SCALE)
+    stops = ", ".join(f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in VIRIDIS)
     bar = f'<div style="height:10px;border-radius:3px;background:linear-gradient(90deg,{stops})"></div>'
     ends = f'<div style="display:flex;justify-content:space-between"><span>{low}</span><span>{high}</span></div>'
     return _boxed(f"{bar}{ends}{what}")

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from fastsdf.cloud_thinning import evenly
 from fastsdf.fitted import FittedField
 from fastsdf.io.offsets import storage_offset
 from fastsdf.meshing import decimate, vertex_normals
@@ -158,11 +159,6 @@ def preview_voxel_m(fitted: FittedField, faces: int) -> float:
     """The voxel size at which the scan's surface has about so many faces; at least that of the fit's mesh."""
     finest = fitted.config.mesh.voxel_size_m or 0.0
     return max(finest, float(np.sqrt(FACES_PER_VOXEL * fitted.scan.facts["area_m2"] / faces)))
-
-
-def evenly(count: int, most: int) -> np.ndarray:
-    """Indices of at most ``most`` of ``count`` things, spread evenly."""
-    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)
 
 
 def mean_nearby(places: np.ndarray, points: np.ndarray, values: np.ndarray, reach: float) -> np.ndarray:

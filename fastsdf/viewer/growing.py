@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fastsdf.cloud_thinning import even_subset
-from fastsdf.errors import MeshingError
+from fastsdf.cloud_thinning import even_subset, evenly
+from fastsdf.errors import FastSDFError
 from fastsdf.fitted import FittedField
 from fastsdf.io.offsets import storage_offset
 from fastsdf.meshing import extract_surface, keep_faces
@@ -20,7 +20,7 @@ from fastsdf.report.scene import make_scene
 from fastsdf.scan import TriangleMesh
 from fastsdf.training_loop import Progress
 from fastsdf.viewer.coloring import POINT_COLOR, by_normal
-from fastsdf.viewer.content import MOST_POINTS, evenly, preview_voxel_m
+from fastsdf.viewer.content import MOST_POINTS, preview_voxel_m
 from fastsdf.viewer.places import places
 from fastsdf.viewer.server import Server
 from fastsdf.viewer.stage import Stage, point_size_m
@@ -78,8 +78,8 @@ class GrowingSurface:
         )
         try:
             mesh = self.surface(progress.settings.active_levels)
-        except MeshingError:
-            return  # no surface near the scan yet
+        except FastSDFError:
+            return  # no surface near the scan yet, or none that could be made: looking never stops a fit
         assert mesh.normals is not None
         self._stage.show_mesh(mesh, by_normal(mesh.normals))
 

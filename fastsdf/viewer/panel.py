@@ -117,6 +117,7 @@ class Panel:
 
     def _ask(self, name: str, draw: Callable[[], None]) -> None:
         def work() -> None:
+            """Draws, and says in the panel how that went."""
             self._state.content = "Working …"
             try:
                 draw()

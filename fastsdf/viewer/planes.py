@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastsdf.color_scale import on_scale
 from fastsdf.report.sections import Section
 
-STOPS = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)], dtype=np.float64)
+COLORS = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)], dtype=np.float64)
 BANDS = 12
 SMALLEST_SCALE_M = 1e-9
 TURNS = {  # w, x, y, z: a picture's columns, rows and depth to the two axes of a plane and its normal
@@ -50,8 +51,7 @@ def section_pixels(values: np.ndarray) -> np.ndarray:
     """(rows, columns, 3) uint8 colours of signed distances (rows, columns)."""
     limit = max(float(values.max()), SMALLEST_SCALE_M)
     share = np.clip((np.floor(BANDS * values / limit) + 0.5) / BANDS, -1.0, 1.0)
-    stops = np.linspace(-1.0, 1.0, len(STOPS))
-    pixels = np.stack([np.interp(share, stops, channel) for channel in STOPS.T], -1).round().astype(np.uint8)
+    pixels = on_scale((share + 1) / 2, COLORS).round().astype(np.uint8)
     pixels[on_zero_line(values)] = 0
     return pixels
 

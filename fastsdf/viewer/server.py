@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from fastsdf.errors import InputError
+from fastsdf.optional import needed_for
 
 Server: TypeAlias = Any  # viser's ViserServer
 ANY_PORT = 0
@@ -20,10 +21,8 @@ def load_viser() -> ModuleType:
     Raises:
         InputError: if it is not installed.
     """
-    try:
+    with needed_for("the viewer needs viser", "pip install viser fast-simplification"):
         import viser
-    except ImportError as error:
-        raise InputError(f"the viewer needs viser ({error}): pip install viser fast-simplification") from error
     return viser
 
 
