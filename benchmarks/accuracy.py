@@ -27,15 +27,11 @@ from fastsdf.runtime import choose_device
 from fastsdf.synthetic import SCENES, CaseSettings, make_case, write_case
 from harness import Rows, environment, markdown
 from peers import MESHES
-from processes import Finished, evaluated, fastsdf, run_fresh
+from processes import FIGURES, Finished, evaluated, fastsdf, run_fresh
 
 METHODS = ("fastsdf", *MESHES)
 INPUTS = {"points": "scan.ply", "sensors": "scan_sensors.ply"}
 MESHLAB = ("apss", "rimls", "meshlab-poisson")
-FIGURES = (
-    "CD mm", "F1cm", "F2.5cm", "NC", "signed NC", "thin", "flat deg", "flat mm", "hallucinated %",
-    "accuracy mm", "completeness mm", "components",
-)  # fmt: skip
 KEYS = ("scene", "input", "method")
 COLUMNS = (*KEYS, "seed", "points", "exit", "s", "cpu_s", "GiB", "device GiB", *FIGURES)
 SHOWN = ("CD mm", "F1cm", "NC", "signed NC", "thin", "flat deg", "flat mm", "hallucinated %", "s", "GiB")
@@ -95,23 +91,8 @@ def figures(case: Path, mesh: Path, finished: Finished) -> dict[str, float]:
         found = evaluated(mesh, case / "truth.ply", case / "visible.ply", mesh.with_suffix(".scores.json"))
     except subprocess.CalledProcessError:
         return {}
-    at = found["thresholds"].index
-    values = (
-        1e3 * found["chamfer_l1"],
-        found["f_score"][at(0.01)],
-        found["f_score"][at(0.025)],
-        found["normal_consistency"],
-        found["normal_consistency_signed"],
-        found["thin_recall"] and found["thin_recall"][at(0.01)],
-        found["flat_angle_deg"],
-        found["flat_rms"] and 1e3 * found["flat_rms"],
-        100 * found["hallucinated_share"],
-        1e3 * found["accuracy"],
-        1e3 * found["completeness"],
-        found["components"],
-    )
-    known = ((name, value) for name, value in zip(FIGURES, values, strict=True) if value is not None)
-    return {name: float(f"{value:.4g}") for name, value in known}
+    known = {name: value for name, figure in FIGURES.items() if (value := figure(found)) is not None}
+    return {name: float(f"{value:.4g}") for name, value in known.items()}
 
 
 def all_rows(out: Path) -> list[dict[str, Any]]:

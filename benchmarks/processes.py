@@ -7,11 +7,34 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+
+def _at(name: str, limit_m: float) -> Callable[[dict[str, Any]], float | None]:
+    return lambda found: found[name] and found[name][found["thresholds"].index(limit_m)]
+
+
+def _value(name: str, factor: float = 1.0) -> Callable[[dict[str, Any]], float | None]:
+    return lambda found: None if found[name] is None else factor * found[name]
+
+
+FIGURES = {  # of what `fastsdf eval --json` writes
+    "CD mm": _value("chamfer_l1", 1e3),
+    "F1cm": _at("f_score", 0.01),
+    "F2.5cm": _at("f_score", 0.025),
+    "NC": _value("normal_consistency"),
+    "signed NC": _value("normal_consistency_signed"),
+    "thin": _at("thin_recall", 0.01),
+    "flat deg": _value("flat_angle_deg"),
+    "flat mm": _value("flat_rms", 1e3),
+    "hallucinated %": _value("hallucinated_share", 100),
+    "accuracy mm": _value("accuracy", 1e3),
+    "completeness mm": _value("completeness", 1e3),
+    "components": _value("components"),
+}
 SCORES = ("CD mm", "F1cm", "F2.5cm", "NC", "hallucinated %", "accuracy mm", "completeness mm")
 
 
@@ -66,17 +89,7 @@ def evaluated(mesh: Path, reference: Path, observed: Path | None, out: Path) -> 
     return json.loads(out.read_text())
 
 
-def score(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, float]:
+def score(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, float | None]:
     """The figures of `SCORES` by `evaluated`."""
-    metrics = evaluated(mesh, reference, observed, out)
-    at = metrics["thresholds"].index
-    values = (
-        1e3 * metrics["chamfer_l1"],
-        metrics["f_score"][at(0.01)],
-        metrics["f_score"][at(0.025)],
-        metrics["normal_consistency"],
-        100 * metrics["hallucinated_share"],
-        1e3 * metrics["accuracy"],
-        1e3 * metrics["completeness"],
-    )
-    return dict(zip(SCORES, values, strict=True))
+    found = evaluated(mesh, reference, observed, out)
+    return {name: FIGURES[name](found) for name in SCORES}

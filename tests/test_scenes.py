@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scene_checks import check_stations
 
 from fastsdf.errors import InputError
 from fastsdf.evaluation.topology import topology
@@ -97,13 +98,7 @@ def test_scenes_are_closed_solids_that_hold_every_ray(name: str, request: pytest
     scene: Scene = request.getfixturevalue(name)
     assert topology(scene.mesh).boundary_edges == 0
     assert volume(scene.mesh) > 0
-    rays = RayScene(scene.mesh)
-    assert (rays.distance(scene.stations) > 0.3).all()
-    directions = np.random.default_rng(0).standard_normal((20_000, 3))
-    for station in scene.stations:
-        hits = rays.cast(station, directions)
-        assert (hits.face >= 0).all()
-        assert ((hits.normal * directions).sum(axis=1) < 0).mean() > 0.9995
+    check_stations(scene)
 
 
 def test_truth_lies_on_the_solids_and_faces_a_station(case: Case) -> None:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from scene_checks import check_stations
 
 from fastsdf.errors import InputError
 from fastsdf.evaluation.mesh_distance import ClosestPoint
@@ -110,13 +111,7 @@ def test_a_room_is_made_of_closed_solids(room: Scene) -> None:
 
 
 def test_stations_stand_in_free_air_and_the_shell_is_closed(room: Scene) -> None:
-    rays = RayScene(room.mesh)
-    assert (rays.distance(room.stations) > 0.3).all()
-    directions = np.random.default_rng(0).standard_normal((20_000, 3))
-    for station in room.stations:
-        hits = rays.cast(station, directions)
-        assert (hits.face >= 0).all()
-        assert ((hits.normal * directions).sum(axis=1) < 0).mean() > 0.9995
+    check_stations(room)
 
 
 def test_too_small_rooms_are_refused() -> None:
