@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from fastsdf import FittedField, TriangleMesh, color_by, decimate, write_mesh
 from fastsdf.cli import app
+from fastsdf.color_scale import VIRIDIS, on_scale
 from fastsdf.errors import InputError
 from fastsdf.io import read_mesh
 from fastsdf.meshing import attributes as vertex_attributes
 from fastsdf.meshing import drop_small_components, keep_faces
-from fastsdf.meshing.attributes import SCALE
 from fastsdf.meshing.support import Support, make_discs
 from fastsdf.meshing.trim import look_up
 
@@ -176,7 +176,7 @@ def test_colour_by_confidence_and_normals() -> None:
     plane = with_support(flat_mesh(3), np.arange(9), np.ones(9, bool))
     by_confidence = color_by(plane, "confidence").colors
     assert by_confidence is not None
-    np.testing.assert_array_equal(by_confidence[[0, 2, 4, 6, 8]], SCALE)
+    np.testing.assert_array_equal(by_confidence[[0, 2, 4, 6, 8]], VIRIDIS)
     by_normals = color_by(plane, "normals").colors
     assert by_normals is not None
     np.testing.assert_array_equal(np.unique(by_normals, axis=0), [[128, 128, 255]])
@@ -240,7 +240,7 @@ def test_the_mesh_command_takes_it_all(run: Path, tmp_path: Path) -> None:
     command("mesh", run, "-o", out, "--device", "cpu", "--open", "--color-by", "confidence")
     vertex = PlyData.read(str(out))["vertex"]
     assert np.all(vertex["measured"] == 1)
-    expected = [np.interp(vertex["confidence"], np.linspace(0, 1, len(SCALE)), channel) for channel in SCALE.T]
+    expected = on_scale(vertex["confidence"], VIRIDIS).T
     np.testing.assert_allclose([vertex[name] for name in ("red", "green", "blue")], expected, atol=0.5)
     command("mesh", run, "-o", out, "--device", "cpu", "--closed", "--max-faces", 900)
     assert len(read_mesh(out).faces) <= 900
