@@ -114,7 +114,7 @@ def make_rooms(rooms: int, spacing_m: float, voxel_size_m: float, device: str) -
     spacing, colors = np.full(len(points), spacing_m, np.float32), rng.integers(0, 256, points.shape).astype(np.uint8)
     support = Support(points, normals[seen].astype(np.float32), spacing, NOISE_M, colors)
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
-    surface = SurfacePoints(points, normals[seen], spacing, spacing, *corners)
+    surface = SurfacePoints(points, normals[seen], spacing, spacing, np.ones_like(spacing), *corners)
     mesh = MeshConfig(voxel_size_m=voxel_size_m, min_component_area_m2=25 * spacing_m**2)
     return FittedField(field, PreparedScan(transform, support, surface, {}), FitConfig(mesh=mesh))
 

@@ -184,7 +184,7 @@ def room_surface() -> SurfacePoints:
     points, normals = rng.uniform(-half, half, (ROOM_POINTS, 3)), np.zeros((ROOM_POINTS, 3))
     points[row, axis], normals[row, axis] = sign * half[axis], -sign
     spacing = np.full(ROOM_POINTS, (8 * side.sum() / ROOM_POINTS) ** 0.5)
-    columns = (a.astype(np.float32) for a in (points, normals, np.ones(ROOM_POINTS), spacing))
+    columns = (a.astype(np.float32) for a in (points, normals, np.ones(ROOM_POINTS), spacing, np.ones(ROOM_POINTS)))
     return SurfacePoints(*columns, lower=-half, upper=half)
 
 

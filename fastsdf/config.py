@@ -53,6 +53,12 @@ class PrepareConfig(_Section):
         le=512,
         description="points that agree on a plane move onto it, out of this many; 0: none",
     )
+    plane_weight: float = Field(
+        default=4.0,
+        ge=0,
+        le=100,
+        description="weight of the normals of points on such planes; that of others is 0 to 1",
+    )
     smoothing_rounds: int | None = Field(
         default=None, ge=0, le=50, description="rounds of bilateral noise removal on the points; by how even noise is"
     )
@@ -112,7 +118,7 @@ class LossConfig(_Section):
     eikonal_off_surface: float = Field(default=50.0, ge=0, description="(viscous) eikonal residual off the surface")
     eikonal_surface: float = Field(default=50.0, ge=0, description="eikonal residual on the points")
     normal: float = Field(default=30.0, ge=0, description="1 - cos between grad u and the points' normals")
-    near: float = Field(default=1500.0, ge=0, description="|u - d| for near points, d the distance to the discs")
+    near: float = Field(default=3000.0, ge=0, description="how far u is from the interval of distances at near points")
 
 
 class SamplingConfig(_Section):
@@ -125,6 +131,9 @@ class SamplingConfig(_Section):
     stencil_share: float = Field(default=1.0, ge=0, le=1, description="share of the scan points that carry a stencil")
     near_points: int | None = Field(default=None, ge=0, description="points scattered around the scan per step")
     uniform_points: int | None = Field(default=None, ge=0, description="points uniform in the scene's box per step")
+    ray_share: float = Field(
+        default=0.25, ge=0, le=1, description="share of the near points on rays to the sensors, where these are known"
+    )
     near_spread: float = Field(
         default=0.75, gt=0, description="standard deviation of near points, in local point spacings"
     )

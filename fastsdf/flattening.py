@@ -50,7 +50,7 @@ class _Planes(NamedTuple):
 
 def flatten_points(
     points: Tensor, smooth: Tensor, normals: Tensor, index: PointIndex, noise: float, neighbours: int
-) -> tuple[Tensor, Tensor, float]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Points and normals with the noise averaged out over planes.
 
     Args:
@@ -62,10 +62,11 @@ def flatten_points(
         neighbours: size of the neighbourhoods; 0 moves none.
 
     Returns:
-        (n, 3) points, those on planes moved by at most two ``noise``, (n, 3) unit normals, and the share on planes.
+        (n, 3) points, those on planes moved by at most two ``noise``, (n, 3) unit normals, and (n,) bool, which are on
+        planes.
     """
     if neighbours == 0 or noise <= 0:
-        return smooth, normals, 0.0
+        return smooth, normals, torch.zeros(len(points), dtype=torch.bool, device=points.device)
     centers = morton_grid(points).codes(points).argsort(stable=True)[::POINTS_PER_PLANE]
     count = min(neighbours + 1, len(points))
     size = chunk_size(points.device, *CHUNK)
@@ -79,7 +80,7 @@ def flatten_points(
         distance, which = near.query(index.points[part], PLANES_PER_POINT)
         place, normal, found = _onto(points[part], normals[part], planes, distance, which, noise)
         moved[part[found]], turned[part[found]], on[part] = place[found], normal[found], found
-    return moved, turned, float(on.double().mean())
+    return moved, turned, on
 
 
 def _onto(

@@ -25,6 +25,7 @@ class LocalGeometry:
     Attributes:
         spacing: (n,) edge of the square of surface that a point stands for (neighbour distance of an even sampling).
         normals: (n, 3) unit normals, of arbitrary sign, see `edge_preserving_normals`.
+        trust: (n,) how far the normals can be trusted, 0 to 1.
         roughness: (n,) rms distance of the neighbours to their plane.
         nearest: (n, k + 1) int64 indices of the nearest points, the point itself first.
         index: over the points.
@@ -32,6 +33,7 @@ class LocalGeometry:
 
     spacing: Tensor
     normals: Tensor
+    trust: Tensor
     roughness: Tensor
     nearest: Tensor
     index: PointIndex
@@ -88,4 +90,4 @@ def measure_local_geometry(points: Tensor, neighbours: int = 16) -> LocalGeometr
     spacing = (distance[:, -1] * np.sqrt(np.pi / neighbours)).clamp_min(floor)
     fits = fit_planes(points, nearest)
     roughness = fits.deviation * np.sqrt((neighbours - 2) / (neighbours + 1))
-    return LocalGeometry(spacing, edge_preserving_normals(points, nearest, fits), roughness, nearest, index)
+    return LocalGeometry(spacing, *edge_preserving_normals(points, nearest, fits), roughness, nearest, index)

@@ -24,15 +24,16 @@ class LossInputs(NamedTuple):
     Rows may lie apart, the three numbers of a normal not.
 
     Attributes:
-        normals, confidence: (s, 3) and (s,) of the surface points.
-        near_distance, near_confidence: (m,) of the near points.
+        normals, confidence: (s, 3) and (s,) of the surface points; the length of a normal is its weight.
+        near_lower, near_upper, near_confidence: (m,) of the near points.
         viscosity: epsilon, a tensor of one element.
         step: finite-difference step h, a tensor of one element.
     """
 
     normals: Tensor
     confidence: Tensor
-    near_distance: Tensor
+    near_lower: Tensor
+    near_upper: Tensor
     near_confidence: Tensor
     viscosity: Tensor
     step: Tensor
@@ -49,18 +50,18 @@ def inter_loss(sdf: Tensor, sharpness: float) -> Tensor:
 
 
 def normal_loss(gradient: Tensor, normals: Tensor, confidence: Tensor) -> Tensor:
-    """mean c (1 - cos) + (1 - c) (1 - |cos|) between grad u and unit normals, both (n, 3).
+    """mean |n| (c (1 - cos) + (1 - c) (1 - |cos|)) between grad u and normals n, both (n, 3).
 
-    ``confidence`` c (n,) in [0, 1] says how sure it is that a normal points into the air (SIREN, arXiv 2006.09661,
-    eq. 6, has c = 1).
+    ``confidence`` c (n,) in [0, 1] says how sure it is that a normal points into the air, its length how sure its axis
+    is (SIREN, arXiv 2006.09661, eq. 6, has 1 for both).
     """
     cosine = functional.cosine_similarity(gradient, normals, dim=-1)
-    return (1.0 - confidence * cosine - (1.0 - confidence) * cosine.abs()).mean()
+    return (normals.norm(dim=-1) * (1.0 - confidence * cosine - (1.0 - confidence) * cosine.abs())).mean()
 
 
-def near_loss(sdf: Tensor, distance: Tensor, confidence: Tensor) -> Tensor:
-    """mean c |u - d|: u (n,) near the surface against the signed distance d (n,) to the nearest tangent plane."""
-    return (confidence * (sdf - distance).abs()).mean()
+def near_loss(sdf: Tensor, lower: Tensor, upper: Tensor, confidence: Tensor) -> Tensor:
+    """mean c |u - [l, r]|: how far u (n,) near the surface is from the interval that its signed distance lies in."""
+    return (confidence * (sdf - torch.minimum(torch.maximum(sdf, lower), upper)).abs()).mean()
 
 
 def viscous_eikonal_residual(

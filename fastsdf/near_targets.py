@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.chunks import chunk_size
-from fastsdf.nearest import PointIndex, point_index
+from fastsdf.nearest import PointIndex
 from fastsdf.vectors import dot
 
 NEIGHBOURS = 8
@@ -18,17 +18,18 @@ CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
 
 
 class NearTargets(NamedTuple):
-    """Samples around a scan: ``points`` (m, 3), signed ``distance`` (m,) and ``confidence`` (m,) of it, 0 to 1."""
+    """Samples around a scan (m, 3), the interval of their signed distance (m,) and its confidence (m,), 0 to 1."""
 
     points: Tensor
-    distance: Tensor
+    lower: Tensor
+    upper: Tensor
     confidence: Tensor
 
 
 def disc_distance(
-    samples: Tensor, index: PointIndex, normals: Tensor, spacing: Tensor, confidence: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Signed distance (m,) to the discs of the nearest points and its confidence (m,).
+    samples: Tensor, index: PointIndex, normals: Tensor, spacing: Tensor, confidence: Tensor, trust: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Interval (m,), (m,) of the signed distance to the discs of the nearest points and its confidence (m,).
 
     The offsets from the tangent planes of those of the 8 nearest points that face the same way as the nearest are
     averaged, weighted by a Gaussian of the distance along the plane in local spacings (implicit moving least squares,
@@ -40,6 +41,8 @@ def disc_distance(
         normals: (n, 3) unit normals into the air.
         spacing: (n,) local point spacing.
         confidence: (n,) that a normal points into the air, 0 to 1.
+        trust: (n,) in the axis of a normal, 0 to 1. Where there is none, all that is known is that the surface is no
+            further than the nearest point.
     """
     gap, nearest = index.query(samples, NEIGHBOURS)
     own = normals[nearest]
@@ -48,14 +51,18 @@ def disc_distance(
     weight = torch.exp(-0.5 * along / spacing[nearest].square()) + 1e-12
     weight = weight * (dot(own, own[:, :1]) > AGREEING_COSINE)
     total = weight.sum(1)
-    return (weight * offset).sum(1) / total, (weight * confidence[nearest]).sum(1) / total
+    distance, sure = (weight * offset).sum(1) / total, (weight * trust[nearest]).sum(1) / total
+    sure = sure.clamp_max(1)
+    middle, slack = sure * distance, (1 - sure) * gap[:, 0]
+    return middle - slack, middle + slack, (weight * confidence[nearest]).sum(1) / total
 
 
 def near_targets(
-    points: Tensor,
+    index: PointIndex,
     normals: Tensor,
     spacing: Tensor,
     confidence: Tensor,
+    trust: Tensor,
     drawn: Tensor,
     shifts: Tensor,
     spread: float,
@@ -63,16 +70,16 @@ def near_targets(
     """Samples scattered around drawn points of a scan, with their distances, as float32.
 
     Args:
-        points, normals, spacing, confidence: the scan in one type and on one device, see `disc_distance`.
+        index: of the points.
+        normals, spacing, confidence, trust: of the points, in one type and on one device, see `disc_distance`.
         drawn: (m,) int64 indices of the points to scatter around.
         shifts: (m, 3) standard normal draws, one for each of these.
         spread: standard deviation of the shifts in local spacings.
     """
-    index = point_index(points)
-    parts = []
+    points, parts = index.points, []
     size = chunk_size(points.device, *CHUNK)
     for chosen, shift in zip(drawn.split(size), shifts.split(size), strict=True):
         samples = points[chosen] + spread * spacing[chosen, None] * shift
-        distance, trust = disc_distance(samples, index, normals, spacing, confidence)
-        parts.append((samples.float(), distance.float(), trust.float()))
+        found = (samples, *disc_distance(samples, index, normals, spacing, confidence, trust))
+        parts.append([values.float() for values in found])
     return NearTargets(*(torch.cat(p) for p in zip(*parts, strict=True)))

@@ -16,7 +16,7 @@ from fastsdf.fitted import FittedField
 from fastsdf.flattening import flatten_points
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
 from fastsdf.normalize import SceneTransform, fit_transform
-from fastsdf.prepared import PreparedScan, support_of
+from fastsdf.prepared import LOOSE_TRUST, PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud
@@ -99,20 +99,32 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     points, normals, flat = flatten_points(
         local, smooth, normals, geometry.index, geometry.noise, config.prepare.plane_neighbours
     )
-    unit, spacing = points / transform.half_extent_m, geometry.spacing / transform.half_extent_m
-    columns = (values.float().cpu().numpy() for values in (unit, normals, evidence.confidence, spacing))
-    surface = SurfacePoints(*columns, lower=np.asarray(transform.lower), upper=np.asarray(transform.upper))
-    facts = {**measured.facts, **evidence.facts, "flat_share": round(flat, 4), "smoothing_rounds": rounds}
-    scattered = geometry.scattered.cpu().numpy()
-    facts["scattered_share"] = round(float(scattered.mean()), 5)
+    trust = torch.where(flat, config.prepare.plane_weight, geometry.trust)
+    half, scattered = transform.half_extent_m, geometry.scattered
+    surface = SurfacePoints(
+        *(_array(values) for values in (points / half, normals, evidence.confidence, geometry.spacing / half, trust)),
+        lower=np.asarray(transform.lower),
+        upper=np.asarray(transform.upper),
+        views=None if evidence.views is None else _array(evidence.views / half),
+    )
+    facts = {
+        "flat_share": round(float(flat.double().mean()), 4),
+        "smoothing_rounds": rounds,
+        "scattered_share": round(float(scattered.double().mean()), 5),
+        "untrusted_share": round(float((geometry.trust < LOOSE_TRUST).double().mean()), 5),
+    }
     return PreparedScan(
         transform,
-        support_of(surface, transform, geometry.noise, kept.colors, scattered),
+        support_of(surface, transform, geometry.noise, kept.colors, scattered.cpu().numpy()),
         surface,
-        facts,
-        measured=(local / transform.half_extent_m).float().cpu().numpy(),
+        {**measured.facts, **evidence.facts, **facts},
+        measured=_array(local / half),
         held_out=np.random.default_rng(config.seed).random(len(points)) < config.prepare.held_out_share,
     )
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.float().cpu().numpy()
 
 
 def resolve_for(prepared: PreparedScan, config: FitConfig, device: str) -> FitConfig:

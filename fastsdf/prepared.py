@@ -10,6 +10,8 @@ from fastsdf.meshing.support import Support
 from fastsdf.normalize import SceneTransform
 from fastsdf.sampling import SurfacePoints
 
+LOOSE_TRUST = 0.5
+
 
 @dataclass(frozen=True)
 class PreparedScan:
@@ -37,8 +39,9 @@ class PreparedScan:
         if self.held_out is None or not self.held_out.any():
             return self.surface
         s, seen = self.surface, ~self.held_out
-        columns = (values[seen] for values in (s.points, s.normals, s.confidence, s.spacing))
-        return SurfacePoints(*columns, lower=s.lower, upper=s.upper)
+        columns = (values[seen] for values in (s.points, s.normals, s.confidence, s.spacing, s.trust))
+        views = None if s.views is None else s.views[seen]
+        return SurfacePoints(*columns, lower=s.lower, upper=s.upper, views=views)
 
 
 def support_of(
@@ -50,4 +53,5 @@ def support_of(
 ) -> Support:
     """The measured surface in the world frame; colors: (n, 3) uint8 or None; scattered: (n,) bool or None."""
     points = transform.to_world(surface.points)
-    return Support(points, surface.normals, surface.spacing * transform.half_extent_m, noise_m, colors, scattered)
+    spacing, loose = surface.spacing * transform.half_extent_m, surface.trust < LOOSE_TRUST
+    return Support(points, surface.normals, spacing, noise_m, colors, scattered, loose)

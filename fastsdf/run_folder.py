@@ -167,6 +167,8 @@ def _content(fitted: FittedField) -> dict[str, Any]:
         "normals": _tensor(scan.surface.normals),
         "confidence": _tensor(scan.surface.confidence),
         "spacing": _tensor(scan.surface.spacing),
+        "trust": _tensor(scan.surface.trust),
+        "views": None if scan.surface.views is None else _tensor(scan.surface.views),
         "colors": None if colors is None else torch.as_tensor(colors),
         "scattered": None if scattered is None else torch.as_tensor(scattered),
         "measured": None if scan.measured is None else _tensor(scan.measured),
@@ -186,7 +188,9 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     transform, facts = SceneTransform(**content["transform"]), content["facts"]
     points, normals, confidence, spacing = (content[k].numpy() for k in ("points", "normals", "confidence", "spacing"))
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
-    surface = SurfacePoints(points, normals, confidence, spacing, *corners)
+    trust = _array(content, "trust")
+    trust = np.ones_like(spacing) if trust is None else trust
+    surface = SurfacePoints(points, normals, confidence, spacing, trust, *corners, _array(content, "views"))
     support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"), _array(content, "scattered"))
     return PreparedScan(transform, support, surface, facts, _array(content, "measured"), _array(content, "held_out"))
 

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from fastsdf.config import SamplingConfig
+from fastsdf.free_space import free_targets
 from fastsdf.near_targets import POOL_PER_POINT, POOL_RANGE, NearTargets, near_targets
+from fastsdf.nearest import point_index
 
 BOX_PADDING = 0.08
 
@@ -20,11 +22,11 @@ class TrainBatch(NamedTuple):
 
     Attributes:
         surface: (s, 3) points of the scan.
-        normals: (s, 3) their unit normals.
+        normals: (s, 3) their normals, as long as they weigh.
         confidence: (s,) how sure it is that these point into the air.
         near: (m, 3) points scattered around points of the scan.
-        near_distance: (m,) their signed distance to the nearest discs (`fastsdf.near_targets`).
-        near_confidence: (m,) confidence of its sign.
+        near_lower, near_upper: (m,) the interval that their signed distance lies in (`fastsdf.near_targets`).
+        near_confidence: (m,) confidence of it.
         uniform: (k, 3) points uniform in the box.
     """
 
@@ -32,7 +34,8 @@ class TrainBatch(NamedTuple):
     normals: Tensor
     confidence: Tensor
     near: Tensor
-    near_distance: Tensor
+    near_lower: Tensor
+    near_upper: Tensor
     near_confidence: Tensor
     uniform: Tensor
 
@@ -46,15 +49,19 @@ class SurfacePoints:
         normals: (n, 3) unit normals, into the air as far as known.
         confidence: (n,) 0 (arbitrary sign) to 1.
         spacing: (n,) local point spacing.
+        trust: (n,) weight of the normals: 0 to 1 by how sure their axes are, above 1 where many points agree on one.
         lower, upper: (3,) corners of the scene's box.
+        views: (n, 3) from each point to the sensor that saw it, where known.
     """
 
     points: np.ndarray
     normals: np.ndarray
     confidence: np.ndarray
     spacing: np.ndarray
+    trust: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    views: np.ndarray | None = None
 
 
 class Sampler:
@@ -81,8 +88,9 @@ class Sampler:
 
         weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
         self._cumulative = weights.cumsum(0) / weights.sum()
-        self._surface = _rows(on_device(a) for a in (surface.points, surface.normals, surface.confidence))
-        pool = self._near_pool(surface, config.near_spread, config.near_pool) if config.near_points else _EMPTY_POOL
+        weighted = surface.normals * surface.trust[:, None]
+        self._surface = _rows(on_device(a) for a in (surface.points, weighted, surface.confidence))
+        pool = self._near_pool(surface, config) if config.near_points else _EMPTY_POOL
         self._pool = _rows(on_device(a) for a in pool)
         self._lower = on_device(surface.lower) - BOX_PADDING
         self._extent = on_device(surface.upper) + BOX_PADDING - self._lower
@@ -100,10 +108,8 @@ class Sampler:
         uniform = self._lower + self._extent * self._uniform((uniform_count, 3), self._lower.dtype)
         on = self._scan_points(surface_count)
         points, normals, confidence = self._surface.index_select(0, on).split((3, 3, 1), dim=1)
-        near, distance, near_confidence = self._pool.index_select(0, around).split((3, 1, 1), dim=1)
-        return TrainBatch(
-            points, normals, confidence[:, 0], near, distance[:, 0], near_confidence[:, 0], uniform=uniform
-        )
+        near, *targets = self._pool.index_select(0, around).split((3, 1, 1, 1), dim=1)
+        return TrainBatch(points, normals, confidence[:, 0], near, *(t[:, 0] for t in targets), uniform=uniform)
 
     def _scan_points(self, count: int) -> Tensor:
         """(count,) indices of scan points."""
@@ -113,14 +119,25 @@ class Sampler:
     def _uniform(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.rand(shape, generator=self.generator, device=self._cumulative.device, dtype=dtype)
 
-    def _near_pool(self, surface: SurfacePoints, spread: float, most: int) -> NearTargets:
-        """The pool of near points, at most so many, drawn like the scan points."""
-        size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), POOL_RANGE[1], most)
-        device = self._cumulative.device
-        shifts = torch.randn((size, 3), generator=self.generator, device=device, dtype=torch.float64)
-        arrays = (surface.points, surface.normals, surface.spacing, surface.confidence)
-        scan = (torch.as_tensor(a, dtype=torch.float64, device=device) for a in arrays)
-        return near_targets(*scan, drawn=self._scan_points(size), shifts=shifts, spread=spread)
+    def _near_pool(self, surface: SurfacePoints, config: SamplingConfig) -> NearTargets:
+        """The pool of near points, drawn like the scan points: scattered around them, and on their rays."""
+        size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), POOL_RANGE[1], config.near_pool)
+        on_rays = 0 if surface.views is None else round(config.ray_share * size)
+
+        def there(values: np.ndarray) -> Tensor:
+            return torch.as_tensor(values, dtype=torch.float64, device=self._cumulative.device)
+
+        index, spacing = point_index(there(surface.points)), there(surface.spacing)
+        shape = (size - on_rays, 3)
+        shifts = torch.randn(shape, generator=self.generator, device=spacing.device, dtype=torch.float64)
+        rest = there(surface.normals), spacing, there(surface.confidence), there(surface.trust)
+        around = near_targets(index, *rest, drawn=self._scan_points(shape[0]), shifts=shifts, spread=config.near_spread)
+        if not on_rays:
+            return around
+        assert surface.views is not None
+        drawn, places = self._scan_points(on_rays), self._uniform((on_rays,), torch.float64)
+        rays = free_targets(index, there(surface.views), spacing, drawn, places)
+        return NearTargets(*(torch.cat(pair) for pair in zip(around, rays, strict=True)))
 
 
 def _rows(columns: Iterable[Tensor]) -> Tensor:
@@ -128,4 +145,4 @@ def _rows(columns: Iterable[Tensor]) -> Tensor:
     return torch.cat([c[:, None] if c.ndim == 1 else c for c in columns], dim=1)
 
 
-_EMPTY_POOL = NearTargets(torch.zeros(0, 3), torch.zeros(0), torch.zeros(0))
+_EMPTY_POOL = NearTargets(torch.zeros(0, 3), torch.zeros(0), torch.zeros(0), torch.zeros(0))

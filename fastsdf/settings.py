@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 VOXEL_SPACINGS = {"cuda": 0.6, "cpu": 0.75}
 STEPS = {"cuda": 3000, "cpu": 1500}
+STEPS_GROWTH = 0.4
+MOST_STEPS = 2.0
+ROOM_CELLS = 1.5e6
 BATCH = {"cuda": (32768, 16384, 16384), "cpu": (4096, 2048, 1024)}
 LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}
 LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
@@ -44,9 +47,10 @@ def resolve_settings(
 
     The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
     that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
-    device type. Fine levels decay in rooms whose side of the air is known; elsewhere the start shape must last. Mesh
-    cells are those of the finest level, but no smaller than for about ten million faces. The configuration's factors
-    (``voxel_spacings``, ``steps_factor``, ``voxel_cells``) apply to what is chosen.
+    device type, on a GPU steps the number of cells too. Fine levels decay in rooms whose side of the air is known;
+    elsewhere the start shape must last. Mesh cells are those of the finest level, but no smaller than for about ten
+    million faces. The configuration's factors (``voxel_spacings``, ``steps_factor``, ``voxel_cells``) apply to what is
+    chosen.
 
     Args:
         config: as asked for.
@@ -76,7 +80,7 @@ def resolve_settings(
             "log2_table_size": log2_table,
         },
         "sampling": {"surface_points": surface, "near_points": near, "uniform_points": uniform},
-        "training": {"steps": max(round(config.training.steps_factor * STEPS[kind]), 1)},
+        "training": {"steps": _steps(config, kind, area_m2 / voxel**2)},
         "mesh": {
             "voxel_size_m": mesh_voxel,
             "min_component_area_m2": 100 * spacing_m**2,
@@ -90,6 +94,12 @@ def resolve_settings(
     )
     training = training.model_copy(update={"levels": levels, "rate": rate})
     return filled.model_copy(update={"training": training})
+
+
+def _steps(config: FitConfig, kind: str, surface_cells: float) -> int:
+    """Training steps: those of the device for a room, on a GPU more for larger scans, up to twice as many."""
+    growth = (surface_cells / ROOM_CELLS) ** STEPS_GROWTH if kind == "cuda" else 1.0
+    return max(round(config.training.steps_factor * STEPS[kind] * min(max(growth, 1.0), MOST_STEPS)), 1)
 
 
 def smoothing_rounds(config: FitConfig, geometry: "LocalGeometry") -> int:

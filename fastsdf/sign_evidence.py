@@ -27,11 +27,13 @@ class Evidence(NamedTuple):
         normals: (n, 3) unit normals, into the air where known.
         confidence: (n,) 0 (arbitrary sign) to 1.
         facts: source and figures for the report.
+        views: (n, 3) from each point to its sensor, if that is the evidence.
     """
 
     normals: Tensor
     confidence: Tensor
     facts: dict[str, Any]
+    views: Tensor | None = None
 
 
 def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, source: str, scene: str) -> Evidence:
@@ -83,7 +85,8 @@ def _by_sensors(sensors: Tensor, points: Tensor, geometry: LocalGeometry) -> Evi
     view = sensors - points
     cosine = dot(view, geometry.normals) / view.norm(dim=1).clamp_min(1e-12)
     normals = torch.where(cosine < 0, -1.0, 1.0).to(cosine)[:, None] * geometry.normals
-    return Evidence(normals, (cosine.abs() / GRAZING_COSINE).clamp_max(1.0), {"sign_evidence": "sensor positions"})
+    confidence = (cosine.abs() / GRAZING_COSINE).clamp_max(1.0)
+    return Evidence(normals, confidence, {"sign_evidence": "sensor positions"}, view)
 
 
 def _believed(normals: Tensor) -> Evidence:

@@ -107,7 +107,10 @@ def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: 
     on_viscosity = s.viscosity if config.viscosity.on_surface else 0.0
     terms: dict[str, tuple[Tensor, Callable[[], Tensor]]] = {
         "surface": (batch.surface, lambda: losses.surface_loss(surface)),
-        "near": (batch.near, lambda: losses.near_loss(off.sdf[:near], batch.near_distance, batch.near_confidence)),
+        "near": (
+            batch.near,
+            lambda: losses.near_loss(off.sdf[:near], batch.near_lower, batch.near_upper, batch.near_confidence),
+        ),
         "inter": (batch.uniform, lambda: losses.inter_loss(off.sdf[near:], config.loss.inter_sharpness)),
         "eikonal_off_surface": (off.sdf, lambda: _eikonal(off, s.viscosity, s.step_size, config.viscosity)),
         "eikonal_surface": (on.sdf, lambda: _eikonal(on, on_viscosity, s.step_size, config.viscosity)),
@@ -127,7 +130,7 @@ def fused_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config:
     points = torch.cat([batch.surface, batch.near, batch.uniform])
     both, _ = field_.stencil(points, points[:0], s.level_count, s.fade, s.step_size)
     epsilon, step = (v if isinstance(v, Tensor) else points.new_full((), v) for v in (s.viscosity, s.step_size))
-    known = (batch.normals, batch.confidence, batch.near_distance, batch.near_confidence)
+    known = (batch.normals, batch.confidence, batch.near_lower, batch.near_upper, batch.near_confidence)
     return backend.losses(*both, LossInputs(*known, epsilon, step), config.loss, config.viscosity)
 
 

@@ -58,12 +58,20 @@ def values_and_inputs(case: LossCase, dtype: torch.dtype) -> tuple[list[Tensor],
 
     values = [0.05 * draw(n), draw(n, 3), 5 * draw(n)]
     values[1][[0, -1]] = 0
-    surface = torch.cat([draw(case.surface, 3), normalize(draw(case.surface, 3)), draw(case.surface, 1).sigmoid()], 1)
-    near = torch.cat([draw(case.near, 3), 0.05 * draw(case.near, 1), draw(case.near, 1).sigmoid()], 1)
+    surface = torch.cat(
+        [draw(case.surface, 3), _weighted_normals(draw(case.surface, 4)), draw(case.surface, 1).sigmoid()], 1
+    )
+    bounds = 0.05 * draw(case.near, 2).sort(dim=1).values
+    near = torch.cat([draw(case.near, 3), bounds, draw(case.near, 1).sigmoid()], 1)
     surface, near = surface.to(dtype), near.to(dtype)
     numbers = (torch.tensor(value, dtype=dtype) for value in (case.viscosity, STEP))
-    inputs = losses.LossInputs(surface[:, 3:6], surface[:, 6], near[:, 3], near[:, 4], *numbers)
+    inputs = losses.LossInputs(surface[:, 3:6], surface[:, 6], near[:, 3], near[:, 4], near[:, 5], *numbers)
     return [v.to(dtype).requires_grad_() for v in values], inputs
+
+
+def _weighted_normals(values: Tensor) -> Tensor:
+    """Normals (n, 3) of lengths above 0, the weights, from normal draws (n, 4); some weigh nothing."""
+    return normalize(values[:, :3]) * values[:, 3:].clamp_min(0)
 
 
 def losses_and_gradients(
@@ -87,7 +95,7 @@ def reference(
     viscosity: ViscosityConfig,
 ) -> tuple[Tensor, Tensor]:
     """The same by the functions of `fastsdf.losses`."""
-    s, m = len(inputs.normals), len(inputs.near_distance)
+    s, m = len(inputs.normals), len(inputs.near_lower)
     parts = (slice(0, s), slice(s, None))
     on, off = (Stencil(sdf[p], gradient[p], laplacian[p]) for p in parts)
     epsilon = float(inputs.viscosity) if viscosity.on_surface else 0.0
@@ -102,7 +110,7 @@ def reference(
         eikonal(off, float(inputs.viscosity)),
         eikonal(on, epsilon),
         losses.normal_loss(on.gradient, inputs.normals, inputs.confidence),
-        losses.near_loss(off.sdf[:m], inputs.near_distance, inputs.near_confidence),
+        losses.near_loss(off.sdf[:m], inputs.near_lower, inputs.near_upper, inputs.near_confidence),
     ]
     factors = [getattr(weights, name) for name in losses.TERMS]
     empty = (False, len(sdf) == s + m, len(sdf) == s, False, False, m == 0)

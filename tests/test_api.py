@@ -52,7 +52,7 @@ def ball() -> FittedField:
     """A field that is a ball of radius 1.2 in a scene of half extent 2, in large coordinates."""
     transform = SceneTransform((4e5, 5e6, 100.0), HALF_M, (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
     empty = np.zeros((0, 3))
-    surface = SurfacePoints(empty, empty, np.zeros(0), np.zeros(0), -np.ones(3), np.ones(3))
+    surface = SurfacePoints(empty, empty, np.zeros(0), np.zeros(0), np.zeros(0), -np.ones(3), np.ones(3))
     scan = PreparedScan(transform, Support(empty, empty, np.zeros(0), 0.0), surface, {})
     field: Any = Ball()
     return FittedField(field, scan, load_config())

@@ -102,9 +102,9 @@ def test_the_pool_lies_where_that_of_the_cpu_lies() -> None:
     cloud = fit_transform(points).to_unit(points).astype(np.float32)
     flat = np.tile(np.float32([0, 0, 1]), (len(cloud), 1))
     same = np.ones(len(cloud), np.float32)
-    scan = SurfacePoints(cloud, flat, same, 0.02 * same, -np.ones(3), np.ones(3))
+    scan = SurfacePoints(cloud, flat, same, 0.02 * same, same, -np.ones(3), np.ones(3))
     pools = [Sampler(scan, config.sampling, device, torch.float32, 0)._pool for device in ("cpu", "cuda")]
-    for one, other in zip(*(pool.split((3, 1, 1), dim=1) for pool in pools), strict=True):
+    for one, other in zip(*(pool.split((3, 1, 1, 1), dim=1) for pool in pools), strict=True):
         assert one.shape == other.shape
         assert other.mean().item() == pytest.approx(one.mean().item(), abs=2e-3)
         assert other.std().item() == pytest.approx(one.std().item(), rel=0.01, abs=1e-6)

@@ -57,9 +57,17 @@ def test_the_normal_term_minds_the_sign_as_far_as_it_is_known(
     assert found.item() == pytest.approx(expected, abs=1e-9)
 
 
-def test_the_near_term_is_the_mean_weighted_difference() -> None:
-    found = losses.near_loss(_tensor([0.1, -0.2, 0.3]), _tensor([0.2, 0.1, 0.3]), _tensor([1.0, 0.5, 1.0]))
-    assert found.item() == pytest.approx((0.1 + 0.5 * 0.3) / 3)
+def test_a_normal_weighs_as_much_as_it_is_long() -> None:
+    gradient, sure = _tensor([(1, 0, 1), (0, 1, 1)]), _tensor([0.4, 0.4])
+    found = losses.normal_loss(gradient, _tensor([(0, 0, 0.5), (0, 0, 3)]), sure)
+    assert found.item() == pytest.approx(3.5 / 2 * (1 - math.sqrt(0.5)))
+
+
+def test_the_near_term_is_the_mean_weighted_distance_to_the_interval() -> None:
+    sdf = _tensor([0.1, -0.2, 0.3, 0.4])
+    found = losses.near_loss(sdf, _tensor([0.2, 0.1, 0.3, 0.0]), _tensor([0.2, 0.1, 0.3, 0.5]), _tensor([1, 0.5, 1, 1]))
+    assert found.item() == pytest.approx((0.1 + 0.5 * 0.3) / 4)
+    assert losses.near_loss(sdf, sdf - 0.1, sdf - 0.05, torch.ones_like(sdf)).item() == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(("power", "expected"), [(1, 2.0), (2, 14 / 3)])
@@ -153,7 +161,7 @@ def step_of_training() -> tuple[HashGridSDF, TrainBatch, StepSettings]:
     one = torch.ones(40, dtype=torch.float64)
     batch = TrainBatch(
         surface=x[:20], normals=x[:20], confidence=one[:20],
-        near=x[20:30], near_distance=one[20:30], near_confidence=one[20:30], uniform=x[30:],
+        near=x[20:30], near_lower=one[20:30], near_upper=one[20:30], near_confidence=one[20:30], uniform=x[30:],
     )  # fmt: skip
     return field, batch, StepSettings(0.5, 3.0, 3, 1.0, 0.05, 0.0, 1.0)
 
@@ -198,7 +206,9 @@ def test_eikonal_terms_are_means_over_their_own_points(step_of_training, epsilon
 def test_a_term_without_points_is_left_out(step_of_training, empty: str, missing: set[str]) -> None:
     field, batch, settings = step_of_training
     if empty in ("near", "near and uniform", "all"):
-        batch = batch._replace(**{k: getattr(batch, k)[:0] for k in ("near", "near_distance", "near_confidence")})
+        batch = batch._replace(
+            **{k: getattr(batch, k)[:0] for k in ("near", "near_lower", "near_upper", "near_confidence")}
+        )
     if empty in ("uniform", "near and uniform", "all"):
         batch = batch._replace(uniform=batch.uniform[:0])
     share = 0.0 if empty in ("stencil", "all") else 1.0

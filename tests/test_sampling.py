@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Distances near a scan, the batches of a fit, and the shape it starts from."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fastsdf import sampling
 from fastsdf.backends.torch_reference import TorchBackend
 from fastsdf.config import SamplingConfig
 from fastsdf.field import FieldSpec, HashGridSDF
+from fastsdf.free_space import free_targets
 from fastsdf.grid import GridSpec
 from fastsdf.near_targets import disc_distance, near_targets
 from fastsdf.nearest import point_index
@@ -40,8 +42,9 @@ def distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     places, points, normals = (torch.from_numpy(a) for a in (samples, points, normals))
     same = torch.ones(len(points), dtype=torch.float64)
-    found, trust = disc_distance(places, point_index(points), normals, spacing * same, confidence * same)
-    return found.numpy(), trust.numpy()
+    lower, upper, sure = disc_distance(places, point_index(points), normals, spacing * same, confidence * same, same)
+    torch.testing.assert_close(lower, upper, rtol=0, atol=1e-12)
+    return lower.numpy(), sure.numpy()
 
 
 @pytest.mark.parametrize("confidence", [1.0, 0.25, 0.0])
@@ -85,23 +88,73 @@ def test_near_targets_lie_around_the_points_drawn() -> None:
     points, count = scattered_square(2000, 0.02), 5000
     drawn = np.random.default_rng(4).integers(0, 2000, count)
     shifts = np.random.default_rng(5).standard_normal((count, 3))
-    arrays = (points, np.tile(UP, (2000, 1)), np.full(2000, 0.02), np.ones(2000), drawn, shifts)
-    near = near_targets(*(torch.from_numpy(a) for a in arrays), spread=0.75)
+    arrays = (np.tile(UP, (2000, 1)), np.full(2000, 0.02), np.ones(2000), np.ones(2000), drawn, shifts)
+    near = near_targets(point_index(torch.from_numpy(points)), *(torch.from_numpy(a) for a in arrays), spread=0.75)
     shift = near.points.numpy() - points[drawn]
     assert shift.std() == pytest.approx(0.75 * 0.02, rel=0.03)
     assert np.abs(shift.mean(0)).max() < 1e-3
-    np.testing.assert_allclose(near.distance, near.points[:, 2], atol=1e-7)
-    assert [a.dtype for a in near] == [torch.float32] * 3 and [len(a) for a in near] == [count] * 3
+    np.testing.assert_allclose(near.lower, near.points[:, 2], atol=1e-7)
+    assert [a.dtype for a in near] == [torch.float32] * 4 and [len(a) for a in near] == [count] * 4
 
 
-def surface(count: int = 3000, dense: int = 0) -> SurfacePoints:
+@pytest.mark.parametrize("trust", [0.0, 0.25, 1.0, 4.0])
+def test_an_untrusted_normal_leaves_an_interval_that_the_nearest_point_bounds(trust: float) -> None:
+    points = torch.from_numpy(scattered_square(2000, 0.02))
+    places = points[:300] + 0.02 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    same, index = torch.ones(2000, dtype=torch.float64), point_index(points)
+    normals = torch.tensor(UP).double().expand(2000, 3)
+    lower, upper, _ = disc_distance(places, index, normals, 0.02 * same, same, trust * same)
+    gap, sure = index.query(places, 1)[0][:, 0], min(trust, 1.0)
+    torch.testing.assert_close(upper - lower, 2 * (1 - sure) * gap, rtol=0, atol=1e-12)
+    torch.testing.assert_close((upper + lower) / 2, sure * places[:, 2], rtol=0, atol=1e-12)
+    assert (lower <= places[:, 2] + 1e-12).all() and (upper >= places[:, 2] - 1e-12).all()
+
+
+def test_rays_say_where_the_air_is_and_how_far_the_surface_can_be() -> None:
+    board = scattered_square(4000, 0.01, 0.0)
+    behind = scattered_square(4000, 0.01, -1.0, seed=1) + np.array([2.0, 0.0, 0.0])
+    points = torch.from_numpy(np.concatenate([board, behind]))
+    views = torch.tensor([-1.0, 0.0, 3.0]) - points
+    spacing, generator = torch.full((8000,), 0.01, dtype=torch.float64), torch.Generator().manual_seed(0)
+    drawn = torch.randint(8000, (20_000,), generator=generator)
+    places = torch.rand(20_000, generator=generator, dtype=torch.float64)
+    near = free_targets(point_index(points), views, spacing, drawn, places)
+    truth = torch.cdist(near.points.double(), points).amin(1)
+    torch.testing.assert_close(near.upper.double(), truth, rtol=1e-5, atol=1e-6)
+    assert near.upper.max() < 4 * 0.01 and not near.lower.any() and (near.confidence == 1).all()
+    depth = near.points[:, 2].double() + (near.points[:, 0] > 1).double()
+    assert (depth > 0).all() and 9_000 <= len(near.points) < 12_000
+
+
+def test_a_normal_is_as_long_as_it_weighs() -> None:
+    trust = np.random.default_rng(0).choice([0.1, 1.0, 4.0], 3000).astype(np.float32)
+    scan = surface(trust=trust)
+    drawn = batch(scan)
+    _, index = KDTree(scan.points).query(drawn.surface.numpy())
+    np.testing.assert_allclose(drawn.normals.norm(dim=1).numpy(), trust[index], rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_pool_lies_on_rays(share: float) -> None:
+    scan = surface()
+    scan = dataclasses.replace(scan, views=np.tile(np.float32([0, 0, 2]), (3000, 1)))
+    drawn = batch(scan, near_points=4000, ray_share=share)
+    on_rays = drawn.near_lower < drawn.near_upper
+    assert float(on_rays.double().mean()) == pytest.approx(share / (2 - share), abs=0.03)  # half of them is far
+    assert (drawn.near[on_rays][:, 2] > 0).all()
+
+
+def surface(count: int = 3000, dense: int = 0, trust: np.ndarray | None = None) -> SurfacePoints:
     """A square of points 0.02 apart, with ``dense`` more points a quarter as far apart on a patch beside it."""
     patch = scattered_square(max(dense, 1), 0.005, seed=1)[:dense] + np.array([0.9, 0.0, 0.0])
     points = np.concatenate([scattered_square(count, 0.02), patch]).astype(np.float32)
     total = count + dense
     spacing = np.where(np.arange(total) < count, 0.02, 0.005).astype(np.float32)
     normals, confidence = np.tile(UP, (total, 1)).astype(np.float32), np.linspace(0, 1, total, dtype=np.float32)
-    return SurfacePoints(points, normals, confidence, spacing, np.array([-1, -0.8, -0.1]), np.array([1, 0.8, 0.2]))
+    trust = np.ones(total, np.float32) if trust is None else trust
+    return SurfacePoints(
+        points, normals, confidence, spacing, trust, np.array([-1, -0.8, -0.1]), np.array([1, 0.8, 0.2])
+    )
 
 
 def batch(scan: SurfacePoints, seed: int = 0, dtype: torch.dtype = torch.float32, **values: Any) -> TrainBatch:
@@ -137,7 +190,8 @@ def test_surface_points_are_scan_points_with_their_own_values() -> None:
 
 def test_near_points_lie_near_and_carry_the_confidence_of_their_surroundings() -> None:
     drawn = batch(surface(), near_points=2000)
-    np.testing.assert_allclose(drawn.near_distance.numpy(), drawn.near[:, 2].numpy(), atol=1e-6)
+    np.testing.assert_allclose(drawn.near_lower.numpy(), drawn.near[:, 2].numpy(), atol=1e-6)
+    np.testing.assert_allclose(drawn.near_upper.numpy(), drawn.near[:, 2].numpy(), atol=1e-6)
     assert drawn.near[:, 2].std().item() == pytest.approx(0.75 * 0.02, rel=0.1)
     assert drawn.near_confidence.min() >= 0 and drawn.near_confidence.max() <= 1
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Measured surface: discs follow the spacing and the noise, closing sheets and far surface are left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,17 @@ def test_a_sheet_that_turns_away_is_not_supported() -> None:
     mesh = flat_mesh(11)
     turned = TriangleMesh(mesh.vertices, mesh.faces, np.tile([1.0, 0.0, 0.0], (len(mesh.vertices), 1)))
     assert measured_support(turned, half_scan(), 2.0, 3.0).max() == 0
+
+
+def test_a_disc_without_a_normal_takes_that_of_the_surface() -> None:
+    mesh = flat_mesh(11)
+    turned = TriangleMesh(mesh.vertices, mesh.faces, np.tile([1.0, 0.0, 0.0], (len(mesh.vertices), 1)))
+    support = half_scan(noise=0.003)
+    loose = replace(support, loose=np.ones(len(support.points), bool))
+    assert measured_support(mesh, loose, 2.0, 3.0).tolist() == measured_support(mesh, support, 2.0, 3.0).tolist()
+    assert measured_support(turned, loose, 2.0, 3.0).min() >= 2
+    away = replace(mesh, vertices=mesh.vertices + np.array([0, 0, 0.012]))
+    assert measured_support(away, loose, 2.0, 3.0).max() == 0
 
 
 def test_a_lone_stray_point_has_no_large_disc() -> None:

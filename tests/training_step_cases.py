@@ -41,8 +41,9 @@ def batch_of(case: StepCase) -> TrainBatch:
         return torch.rand(shape, generator=generator)
 
     return TrainBatch(
-        surface=2 * draw(s, 3) - 1, normals=normalize(draw(s, 3) - 0.5), confidence=draw(s),
-        near=2 * draw(m, 3) - 1, near_distance=0.02 * draw(m), near_confidence=draw(m), uniform=2 * draw(k, 3) - 1,
+        surface=2 * draw(s, 3) - 1, normals=normalize(draw(s, 3) - 0.5) * 2 * draw(s, 1), confidence=draw(s),
+        near=2 * draw(m, 3) - 1, near_lower=-0.02 * draw(m), near_upper=0.02 * draw(m),
+        near_confidence=draw(m), uniform=2 * draw(k, 3) - 1,
     )  # fmt: skip
 
 

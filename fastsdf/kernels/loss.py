@@ -30,12 +30,13 @@ class FusedLoss(torch.autograd.Function):
         viscosity: ViscosityConfig,
     ) -> tuple[Tensor, Tensor]:
         """See the class; the terms have no gradient of their own."""
-        n, surface, near = len(sdf), len(inputs.normals), len(inputs.near_distance)
+        n, surface, near = len(sdf), len(inputs.normals), len(inputs.near_lower)
         out = sdf.new_zeros(len(TERMS) + 1)
         grads = tuple(torch.empty_like(a) for a in (sdf, gradient, laplacian))
         _loss[(triton.cdiv(n, BLOCK),)](
-            sdf, gradient, laplacian, inputs.normals, inputs.confidence, inputs.near_distance, inputs.near_confidence,
-            inputs.viscosity, inputs.step, *grads, out, n, surface, near, *(a.stride(0) for a in inputs[:4]),
+            sdf, gradient, laplacian, inputs.normals, inputs.confidence, inputs.near_lower, inputs.near_upper,
+            inputs.near_confidence, inputs.viscosity, inputs.step, *grads, out, n, surface, near,
+            *(a.stride(0) for a in inputs[:5]),
             *(float(getattr(weights, name)) for name in TERMS), float(weights.inter_sharpness),
             SIGNED=viscosity.form == "signed", SQUARED=viscosity.residual == "squared_norm", POWER=viscosity.power,
             ON_SURFACE=viscosity.on_surface, BLOCK=BLOCK,
@@ -67,9 +68,9 @@ def _add(out_ptr, term, values, weight):
 
 @triton.jit(do_not_specialize=("n", "surface", "near"))
 def _loss(
-    sdf_ptr, gradient_ptr, laplacian_ptr, normal_ptr, confidence_ptr, distance_ptr, near_confidence_ptr,
+    sdf_ptr, gradient_ptr, laplacian_ptr, normal_ptr, confidence_ptr, lower_ptr, upper_ptr, near_confidence_ptr,
     viscosity_ptr, step_ptr, to_sdf_ptr, to_gradient_ptr, to_laplacian_ptr, out_ptr, n, surface, near,
-    normal_stride, confidence_stride, distance_stride, trust_stride,
+    normal_stride, confidence_stride, lower_stride, upper_stride, trust_stride,
     w_surface, w_inter, w_off, w_on, w_normal, w_near, sharpness,
     SIGNED: tl.constexpr, SQUARED: tl.constexpr, POWER: tl.constexpr, ON_SURFACE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -91,7 +92,9 @@ def _loss(
     _add(out_ptr, 1, repelled, w_inter)
     to_u -= w_inter * sharpness * _sign(u) * repelled
     place = tl.maximum(point - surface, 0)
-    error = u - tl.load(distance_ptr + distance_stride * place, mask=close, other=0.0)
+    lower = tl.load(lower_ptr + lower_stride * place, mask=close, other=0.0)
+    upper = tl.load(upper_ptr + upper_stride * place, mask=close, other=0.0)
+    error = u - tl.minimum(tl.maximum(u, lower), upper)
     trust = tl.load(near_confidence_ptr + trust_stride * place, mask=close, other=0.0) * share_near
     _add(out_ptr, 5, tl.where(close, trust * tl.abs(error), 0.0), w_near)
     to_u += tl.where(close, w_near * trust * _sign(error), 0.0)
@@ -120,6 +123,7 @@ def _loss(
     length = tl.maximum(tl.sqrt(nx * nx + ny * ny + nz * nz), 1e-8)
     inverse = 1 / (tl.maximum(tl.sqrt(squared), 1e-8) * length)
     cosine = (gx * nx + gy * ny + gz * nz) * inverse
+    share_on *= length
     _add(out_ptr, 4, tl.where(on, (1 - sure * cosine - (1 - sure) * tl.abs(cosine)) * share_on, 0.0), w_normal)
     turn = -w_normal * share_on * (sure + (1 - sure) * _sign(cosine))
     back = turn * cosine / tl.maximum(squared, 1e-16)

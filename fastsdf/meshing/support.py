@@ -32,6 +32,7 @@ class Support:
         noise: standard deviation of the points about the surface, world units.
         colors: (n, 3) uint8 RGB, or None.
         scattered: (n,) bool, points that lie on no surface and vouch for none; or None.
+        loose: (n,) bool, points whose normal nothing is known of: their discs take that of the surface; or None.
     """
 
     points: np.ndarray
@@ -40,6 +41,7 @@ class Support:
     noise: float
     colors: np.ndarray | None = None
     scattered: np.ndarray | None = None
+    loose: np.ndarray | None = None
 
     @cached_property
     def median_spacing(self) -> float:
@@ -65,6 +67,7 @@ class Discs(NamedTuple):
     Attributes:
         index: over the points (n, 3) float64.
         normals: (n, 3) float64 unit normals of arbitrary sign.
+        loose: (n,) bool, normals to be left out of account.
         radii: (n,) float64.
         thickness: (n,) float64, half of it.
         spacing: median spacing of the scan.
@@ -73,6 +76,7 @@ class Discs(NamedTuple):
 
     index: PointIndex
     normals: Tensor
+    loose: Tensor
     radii: Tensor
     thickness: Tensor
     spacing: float
@@ -81,7 +85,7 @@ class Discs(NamedTuple):
     def take(self, chosen: Tensor) -> "Discs":
         """Some of the discs, by index (m,)."""
         colors = None if self.colors is None else self.colors[chosen]
-        values = self.normals[chosen], self.radii[chosen], self.thickness[chosen]
+        values = self.normals[chosen], self.loose[chosen], self.radii[chosen], self.thickness[chosen]
         return Discs(point_index(self.index.points[chosen]), *values, self.spacing, colors)
 
 
@@ -111,13 +115,18 @@ def make_discs(support: Support, spacings: float, sigmas: float, device: torch.d
 
     colors = None if support.colors is None else torch.as_tensor(support.colors, device=device)
     index, radii = point_index(there(support.points)), there(support.radii(spacings))
-    return Discs(index, there(support.normals), radii, there(support.thickness(sigmas)), support.median_spacing, colors)
+    loose = np.zeros(len(support.points), bool) if support.loose is None else support.loose
+    loose = torch.as_tensor(loose, device=device)
+    return Discs(
+        index, there(support.normals), loose, radii, there(support.thickness(sigmas)), support.median_spacing, colors
+    )
 
 
 def nearest_discs(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Neighbours:
     """The discs of the ``count`` points nearest to places (m, 3) with unit normals (m, 3)."""
     index = discs.index.query(places, count)[1]
-    toward, facing = discs.index.points[index] - places[:, None], discs.normals[index]
+    toward = discs.index.points[index] - places[:, None]
+    facing = torch.where(discs.loose[index][..., None], normals[:, None], discs.normals[index])
     gap = dot(toward, toward).sqrt_()  # in float64, unlike that of an index on a GPU
     across, cosine = dot(toward, facing).abs_(), dot(facing, normals[:, None]).abs_()
     return Neighbours(index, gap, toward, across, cosine)
