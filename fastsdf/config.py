@@ -54,7 +54,7 @@ class PrepareConfig(_Section):
         description="points that agree on a plane move onto it, out of this many; 0: none",
     )
     plane_weight: float = Field(
-        default=4.0,
+        default=5.0,
         ge=0,
         le=100,
         description="weight of the normals of points on such planes; that of others is 0 to 1",
@@ -118,7 +118,7 @@ class LossConfig(_Section):
     eikonal_off_surface: float = Field(default=50.0, ge=0, description="(viscous) eikonal residual off the surface")
     eikonal_surface: float = Field(default=50.0, ge=0, description="eikonal residual on the points")
     normal: float = Field(default=30.0, ge=0, description="1 - cos between grad u and the points' normals")
-    near: float = Field(default=3000.0, ge=0, description="how far u is from the interval of distances at near points")
+    near: float = Field(default=6000.0, ge=0, description="how far u is from the interval of distances at near points")
 
 
 class SamplingConfig(_Section):
@@ -139,6 +139,9 @@ class SamplingConfig(_Section):
     )
     density_exponent: float = Field(
         default=1.0, ge=0, le=2, description="points drawn in proportion to spacing^exponent"
+    )
+    rough_weight: float = Field(
+        default=1.5, ge=0, le=20, description="... and up to 1 + this times as often where no plane fits around them"
     )
 
 

@@ -68,8 +68,8 @@ class Sampler:
     """Draws training batches.
 
     Scan points are drawn with probability proportional to spacing^density_exponent (2 would be uniform in area, 0
-    uniform in points), near points from a pool scattered around such points, and uniform points fill the scene's box
-    with a margin of `BOX_PADDING`.
+    uniform in points) and more often where normals are not trusted, near points from a pool scattered around such
+    points and on their rays, and uniform points fill the scene's box with a margin of `BOX_PADDING`.
 
     Args:
         surface: the scan.
@@ -87,6 +87,7 @@ class Sampler:
             return torch.as_tensor(values, dtype=kind, device=device)
 
         weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
+        weights *= 1 + config.rough_weight * (1 - on_device(surface.trust, torch.float64).clamp_max(1))
         self._cumulative = weights.cumsum(0) / weights.sum()
         weighted = surface.normals * surface.trust[:, None]
         self._surface = _rows(on_device(a) for a in (surface.points, weighted, surface.confidence))

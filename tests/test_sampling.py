@@ -134,6 +134,17 @@ def test_a_normal_is_as_long_as_it_weighs() -> None:
     np.testing.assert_allclose(drawn.normals.norm(dim=1).numpy(), trust[index], rtol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_points_without_a_trusted_normal_are_drawn_more_often(weight: float) -> None:
+    trust = np.repeat(np.float32([0.1, 0.7, 4.0]), 1000)
+    scan = surface(trust=trust)
+    drawn = batch(scan, surface_points=40_000, rough_weight=weight)
+    _, index = KDTree(scan.points).query(drawn.surface.numpy())
+    shares = np.bincount(index // 1000, minlength=3) / 40_000
+    odds = np.array([1 + 0.9 * weight, 1 + 0.3 * weight, 1])
+    np.testing.assert_allclose(shares, odds / odds.sum(), atol=0.01)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_share_of_the_pool_lies_on_rays(share: float) -> None:
     scan = surface()
@@ -174,7 +185,7 @@ def test_batches_repeat_with_the_seed_and_only_with_it() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_batches_have_the_counts_and_type_asked_for(dtype: torch.dtype) -> None:
     shapes = [tuple(a.shape) for a in batch(surface(), dtype=dtype)]
-    assert shapes == [(300, 3), (300, 3), (300,), (200, 3), (200,), (200,), (100, 3)]
+    assert shapes == [(300, 3), (300, 3), (300,), (200, 3), (200,), (200,), (200,), (100, 3)]
     assert {a.dtype for a in batch(surface(), dtype=dtype)} == {dtype}
 
 
