@@ -12,8 +12,8 @@ from fastsdf.quantiles import median
 from fastsdf.vectors import dot
 
 SCALES = (17, 12, 8)
-TRUST = (1.0, 0.7, 0.4)
-LEAST_TRUST = 0.1
+TRUST = (1.0, 0.9, 0.6)
+LEAST_TRUST = 0.15
 TOLERANCE = 1.2
 OFFSET_SIGMAS = 2.0
 CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere

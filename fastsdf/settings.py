@@ -83,7 +83,7 @@ def resolve_settings(
         "training": {"steps": _steps(config, kind, area_m2 / voxel**2)},
         "mesh": {
             "voxel_size_m": mesh_voxel,
-            "min_component_area_m2": 100 * spacing_m**2,
+            "min_component_area_m2": 50 * spacing_m**2,
         },
     }
     filled = _fill(config, chosen)

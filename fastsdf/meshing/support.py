@@ -18,6 +18,7 @@ NEIGHBOURS = 8
 MIN_COSINE = 0.5
 OFFSET_SPACINGS = 0.2
 MAX_RADIUS_SPACINGS = 3.0
+LOOSE_RADIUS = 0.9
 CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 
 
@@ -49,8 +50,12 @@ class Support:
         return float(np.median(self.spacing))
 
     def radii(self, spacings: float) -> np.ndarray:
-        """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones."""
-        return self._vouching(spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing))
+        """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones.
+
+        A tenth less for loose ones, which any surface through them lies on.
+        """
+        radii = spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
+        return self._vouching(radii if self.loose is None else np.where(self.loose, LOOSE_RADIUS * radii, radii))
 
     def thickness(self, sigmas: float) -> np.ndarray:
         """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, or a fifth of the local spacing."""
