@@ -184,18 +184,18 @@ def _train(job: _Job, session: Session, look: Callable[[Progress], None] | None)
 
 
 def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
-    """Extracts, checks and writes the mesh of a finished fit, and says what came of it."""
+    """Extracts, writes and checks the mesh of a finished fit, and says what came of it."""
     run, watch, console = job.run, job.watch, job.console
     with console.status("extracting the surface"), watch.stage("mesh"), explained_mesh(run, session.config):
         mesh = session.fitted.extract_mesh()
-    with watch.stage("check"):
-        accuracy = self_accuracy(session.fitted, session.config.seed)
     with watch.stage("write"):
         write_mesh(mesh, run.mesh)
         facts = session.prepared.facts
         note = georeference(run.mesh, facts.get("crs"), facts.get("units", "m") == "m")
     if note:
         console.print(f"note: {note}")
+    with watch.stage("check"), explained("checking the surface", f"{run.mesh} is written, run.json is not"):
+        accuracy = self_accuracy(session.fitted, session.config.seed)
     report = report_of(session, mesh, watch, job.origin, accuracy)
     spent = plan_report(job.limits, job.plan)
     if spent:
@@ -204,6 +204,7 @@ def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", summary_rows(report))
+    console.print(f"mesh {run.mesh}; to look at it: fastsdf view {run.path}", soft_wrap=True)
     return mesh
 
 
