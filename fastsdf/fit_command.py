@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
 from fastsdf.errors import TrainingError
-from fastsdf.fit_memory import SMALLER_FIELD, THIN, explained_mesh, explained_training
+from fastsdf.fit_memory import SMALLER_FIELD, THIN, explained_mesh, explained_training, memory_warning
 from fastsdf.fit_report import describe_scan, report_of, summary_rows
 from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
@@ -23,7 +23,7 @@ from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.prepared import PreparedScan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import check_machine, describe_device, release_memory, synchronize
+from fastsdf.runtime import available_bytes, check_machine, choose_device, describe_device, release_memory, synchronize
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.stopwatch import Stopwatch
@@ -94,6 +94,8 @@ def _prepare(
     with watch.stage("read"), explained("reading the scan", THIN):
         cloud = read_point_clouds(names, **reading)
     check_early(limits, len(cloud), process_age_s())
+    if choose_device(config.device) == "cpu" and (warning := memory_warning(len(cloud), available_bytes())):
+        console.print(f"note: {warning}")
     measuring = explained(f"measuring {len(cloud):,} points", THIN)
     with console.status("measuring the scan"), watch.stage("prepare"), measuring:
         prepared = prepare_scan(cloud, config)

@@ -10,15 +10,16 @@ import pytest
 import torch
 from cli_runs import box_room, run, write_scan
 
-from fastsdf import fit_command, grid_command, mesh_command
+from fastsdf import fit_command, grid_command, mesh_command, runtime
 from fastsdf.config_io import load_config
 from fastsdf.console import describe_progress
 from fastsdf.errors import BackendUnavailable, ConfigError, MemoryExhausted, ScanError
+from fastsdf.fit_memory import memory_warning
 from fastsdf.fitted import FittedField
 from fastsdf.io import read_point_cloud
 from fastsdf.out_of_memory import explained, is_out_of_memory
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import check_machine, choose_device
+from fastsdf.runtime import available_bytes, check_machine, choose_device
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n" * 40
 ROWS = "".join(f"{i} {i % 7} {i % 3}\n" for i in range(200))
@@ -217,3 +218,17 @@ def test_a_progress_line_fits_a_narrow_console() -> None:
     narrow, wide = describe_progress(progress, 15.0, wide=False), describe_progress(progress, 15.0)
     assert narrow == "|u| 180.00 mm  eik 0.128  levels 12.0" and "h 15.0 mm" in wide
     assert len("training ") + 15 + len("100% ") + len(narrow) + len(" 0:00:00") <= 80
+
+
+def test_a_scan_that_may_be_too_large_is_told_before_it_is_prepared() -> None:
+    assert available_bytes() > 0 and not memory_warning(100_000, 4 * 2.0**30)
+    assert "50,000,000 points may take about" in memory_warning(50_000_000, 4 * 2.0**30)
+    assert "4.0 GiB are free" in memory_warning(50_000_000, 4 * 2.0**30)
+
+
+def test_the_limit_of_a_control_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, used = tmp_path / "limit", tmp_path / "used"
+    limit.write_text("1000000\n")
+    used.write_text("400000\n")
+    monkeypatch.setattr(runtime, "CGROUPS", ((str(limit), str(used)), (str(tmp_path / "none"), str(used))))
+    assert available_bytes() == 600_000
