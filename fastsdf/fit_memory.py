@@ -23,12 +23,12 @@ def memory_warning(points: int, available: float) -> str:
         points: of the scan.
         available: bytes that the process could still take.
     """
-    needed = prepare_bytes(points)
+    needed = prepare_bytes(0.0, points)  # beside what the process holds already
     if needed <= available:
         return ""
     return (
-        f"preparing {points:,} points may take about {needed / GIB:.1f} GiB, and {available / GIB:.1f} GiB are free; "
-        f"if the system ends this command ('Killed', exit code 137), {THIN}"
+        f"preparing {points:,} points may take about {needed / GIB:.1f} GiB more, and {available / GIB:.1f} GiB are "
+        f"free; if the system ends this command ('Killed', exit code 137), {THIN}"
     )
 
 
