@@ -143,6 +143,21 @@ def vdb_by_openvdb(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]
     return np.array(grid.transform.indexToWorld((8, 0, 0))), values
 
 
+def vdb_by_tinyvdb(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]:
+    """The same by tinyvdb, which reads OpenVDB's files with code of its own."""
+    import tinyvdb
+
+    file = tinyvdb.open(str(path))
+    file.read_grids()
+    grid = file.grid(0)
+    found = grid.to_sparse()
+    index = np.frombuffer(found["coords"], np.int32).reshape(-1, 3)
+    values = np.full((BLOCK,) * 3, np.nan, np.float32)
+    values[tuple((index - (8, 0, 0)).T)] = np.frombuffer(found["values"], np.float32)
+    scale, shift = (np.array(grid.transform[key]) for key in ("scale", "translation"))
+    return scale * (8, 0, 0) + shift, values
+
+
 def _npy_bytes(content: bytes) -> np.ndarray:
     """An array from the bytes of an .npy file of version 1: magic, length, header, rows."""
     length = int.from_bytes(content[8:10], "little")
@@ -191,4 +206,5 @@ GRID_READERS: dict[tuple[str, str], Callable[[Path, DistanceGrid], tuple[np.ndar
     (".npz", "numpy"): npz_by_numpy,
     (".npz", "its bytes"): npz_by_zipfile,
     (".vdb", "openvdb"): vdb_by_openvdb,
+    (".vdb", "tinyvdb"): vdb_by_tinyvdb,
 }

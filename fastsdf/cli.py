@@ -13,6 +13,7 @@ from fastsdf.cli_budgets import Memory, TimeBudget, limits
 from fastsdf.cli_config import Assignments, ConfigFiles, Preset, config_app
 from fastsdf.cli_outputs import Device, Port, VoxelSize, grid, mesh, view
 from fastsdf.errors import FastSDFError, InputError
+from fastsdf.out_of_memory import never_a_traceback
 
 app = typer.Typer(
     name="fastsdf",
@@ -230,7 +231,8 @@ def main() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        with never_a_traceback():
+            app()
     except FastSDFError as error:
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)

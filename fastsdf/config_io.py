@@ -66,7 +66,14 @@ def validate_config(values: dict[str, Any]) -> FitConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(f"{where} = {first['input']!r}: {first['msg']}") from error
+        raise ConfigError(f"{where} = {first['input']!r}: {_wanted(first)}") from error
+
+
+def _wanted(error: Any) -> str:
+    """What a value should be, from pydantic's error; a pattern is told by the field's description."""
+    if error["type"] == "string_pattern_mismatch":
+        return f"write {FitConfig.model_fields[error['loc'][0]].description}"
+    return error["msg"]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

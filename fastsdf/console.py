@@ -12,6 +12,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from fastsdf import training_loop
 
+WIDE = 120  # columns that the whole progress line takes
+
 
 def make_console(stderr: bool = False) -> Console:
     """A console on stdout or stderr that prints text as it is: file names may hold brackets and colons."""
@@ -42,10 +44,11 @@ def format_value(value: Any) -> str:
 
 @contextmanager
 def training_bar(console: Console, half_extent_m: float) -> Iterator[Callable[["training_loop.Progress"], None]]:
-    """A progress bar of a training loop; yields the callback that moves it."""
+    """A progress bar of a training loop, shorter on narrow consoles; yields the callback that moves it."""
+    wide = console.width >= WIDE
     columns = (
         TextColumn("training"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=24 if wide else 14),
         TaskProgressColumn(),
         TextColumn("{task.description}"),
         TimeRemainingColumn(),
@@ -54,17 +57,23 @@ def training_bar(console: Console, half_extent_m: float) -> Iterator[Callable[["
         task = bar.add_task("", total=None)
 
         def move(progress: "training_loop.Progress") -> None:
-            text = describe_progress(progress, half_extent_m)
+            text = describe_progress(progress, half_extent_m, wide)
             bar.update(task, completed=progress.step, total=progress.total, description=text)
 
         yield move
 
 
-def describe_progress(progress: "training_loop.Progress", half_extent_m: float) -> str:
-    """One line: data residual and lengths in millimetres of the scene, eikonal residual, levels."""
+def describe_progress(progress: "training_loop.Progress", half_extent_m: float, wide: bool = True) -> str:
+    """One line: data residual and lengths in millimetres of the scene, eikonal residual, levels.
+
+    Args:
+        progress: of the training loop.
+        half_extent_m: of the scene.
+        wide: with the term between surfaces, viscosity and step size.
+    """
     terms, settings, mm = progress.terms, progress.settings, 1e3 * half_extent_m
-    return (
-        f"|u| {terms['surface'] * mm:.2f} mm  eik {terms['eikonal_off_surface']:.3f}  "
-        f"inter {terms['inter']:.3f}  eps {settings.viscosity * mm:.1f} mm  h {settings.step_size * mm:.1f} mm  "
-        f"levels {settings.active_levels:.1f}"
-    )
+    parts = [f"|u| {terms['surface'] * mm:.2f} mm", f"eik {terms['eikonal_off_surface']:.3f}"]
+    if wide:
+        parts += [f"inter {terms['inter']:.3f}", f"eps {settings.viscosity * mm:.1f} mm"]
+        parts += [f"h {settings.step_size * mm:.1f} mm"]
+    return "  ".join([*parts, f"levels {settings.active_levels:.1f}"])

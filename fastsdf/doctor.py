@@ -25,6 +25,8 @@ _PACKAGES = (  # name for pip, name for import, use
     ("pillow", "PIL", "folders of depth images"),
     ("usd-core", "pxr", "USD files"),
     ("fast-simplification", "fast_simplification", "'fastsdf mesh --max-faces', large meshes in 'fastsdf view'"),
+    ("matplotlib", "matplotlib", "'fastsdf report', 'fastsdf demo', 'fastsdf fit --report'"),
+    ("jinja2", "jinja2", "the same reports"),
     ("viser", "viser", "'fastsdf view', 'fastsdf fit --view'"),
 )
 

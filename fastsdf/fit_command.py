@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastsdf import console as ui
 from fastsdf.config import FitConfig
 from fastsdf.errors import TrainingError
-from fastsdf.fit_memory import SMALLER_FIELD, THIN, explained_mesh, explained_training
+from fastsdf.fit_memory import SMALLER_FIELD, THIN, explained_mesh, explained_training, memory_warning
 from fastsdf.fit_report import describe_scan, report_of, summary_rows
 from fastsdf.io import read_point_clouds, write_mesh
 from fastsdf.io.crs import georeference
@@ -23,7 +23,7 @@ from fastsdf.pipeline import Session, prepare_scan
 from fastsdf.prepared import PreparedScan
 from fastsdf.process_age import process_age_s
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import check_machine, describe_device, release_memory, synchronize
+from fastsdf.runtime import available_bytes, check_machine, choose_device, describe_device, release_memory, synchronize
 from fastsdf.scan import TriangleMesh
 from fastsdf.self_accuracy import self_accuracy
 from fastsdf.stopwatch import Stopwatch
@@ -94,6 +94,8 @@ def _prepare(
     with watch.stage("read"), explained("reading the scan", THIN):
         cloud = read_point_clouds(names, **reading)
     check_early(limits, len(cloud), process_age_s())
+    if choose_device(config.device) == "cpu" and (warning := memory_warning(len(cloud), available_bytes())):
+        console.print(f"note: {warning}")
     measuring = explained(f"measuring {len(cloud):,} points", THIN)
     with console.status("measuring the scan"), watch.stage("prepare"), measuring:
         prepared = prepare_scan(cloud, config)
@@ -184,18 +186,18 @@ def _train(job: _Job, session: Session, look: Callable[[Progress], None] | None)
 
 
 def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
-    """Extracts, checks and writes the mesh of a finished fit, and says what came of it."""
+    """Extracts, writes and checks the mesh of a finished fit, and says what came of it."""
     run, watch, console = job.run, job.watch, job.console
     with console.status("extracting the surface"), watch.stage("mesh"), explained_mesh(run, session.config):
         mesh = session.fitted.extract_mesh()
-    with watch.stage("check"):
-        accuracy = self_accuracy(session.fitted, session.config.seed)
     with watch.stage("write"):
         write_mesh(mesh, run.mesh)
         facts = session.prepared.facts
         note = georeference(run.mesh, facts.get("crs"), facts.get("units", "m") == "m")
     if note:
         console.print(f"note: {note}")
+    with watch.stage("check"), explained("checking the surface", f"{run.mesh} is written, run.json is not"):
+        accuracy = self_accuracy(session.fitted, session.config.seed)
     report = report_of(session, mesh, watch, job.origin, accuracy)
     spent = plan_report(job.limits, job.plan)
     if spent:
@@ -204,6 +206,7 @@ def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
         run.write_config(session.config)  # with the steps that there were time for
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", summary_rows(report))
+    console.print(f"mesh {run.mesh}; to look at it: fastsdf view {run.path}", soft_wrap=True)
     return mesh
 
 

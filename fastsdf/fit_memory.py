@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from fastsdf.config import FitConfig
+from fastsdf.memory_budget import GIB, prepare_bytes
 from fastsdf.out_of_memory import explained, is_out_of_memory
 from fastsdf.pipeline import Session
 from fastsdf.run_folder import RunFolder
@@ -13,6 +14,22 @@ THIN = "thin the scan (--stride n for depth images), or fit a part of it"
 SMALLER_FIELD = (
     "--memory 4GB chooses smaller settings, e.g. --set field.log2_table_size=16 and sampling.surface_points=2048"
 )
+
+
+def memory_warning(points: int, available: float) -> str:
+    """What to say before a scan is prepared on a CPU: the system may end a process that takes too much, silently.
+
+    Args:
+        points: of the scan.
+        available: bytes that the process could still take.
+    """
+    needed = prepare_bytes(0.0, points)  # beside what the process holds already
+    if needed <= available:
+        return ""
+    return (
+        f"preparing {points:,} points may take about {needed / GIB:.1f} GiB more, and {available / GIB:.1f} GiB are "
+        f"free; if the system ends this command ('Killed', exit code 137), {THIN}"
+    )
 
 
 @contextmanager

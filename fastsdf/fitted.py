@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fastsdf.chunks import chunk_size
 from fastsdf.config import FitConfig, MeshConfig
 from fastsdf.config_io import validate_config
 from fastsdf.errors import InputError, MeshingError
@@ -36,7 +37,7 @@ from fastsdf.sdf_grid import sample_band, sample_box
 
 STEP_CELLS = 0.5
 CHUNK = 1 << 18
-STENCIL_CHUNK = CHUNK // 8
+STENCIL_CHUNK, STENCIL_CHUNK_CPU = CHUNK // 8, 1 << 13  # whose memory is that of the process
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class FittedField:
         Raises:
             InputError: if the points do not have shape (..., 3), or the step is not above 0.
         """
-        return map_points(points_m, self._differences(step_m, lambda s: s.gradient), STENCIL_CHUNK, (3,))
+        return map_points(points_m, self._differences(step_m, lambda s: s.gradient), self._stencil_chunk, (3,))
 
     def laplacian(self, points_m: Points, step_m: float | None = None) -> Points:
         """Laplacian of `sdf` by central differences (the sum of the curvatures on the surface); (..., 3) -> (...).
@@ -101,7 +102,7 @@ class FittedField:
             InputError: if the points do not have shape (..., 3), or the step is not above 0.
         """
         laplacian = self._differences(step_m, lambda s: s.laplacian / self.transform.half_extent_m)
-        return map_points(points_m, laplacian, STENCIL_CHUNK)
+        return map_points(points_m, laplacian, self._stencil_chunk)
 
     def surface_distance(self, points_m: Points) -> Points:
         """Signed distance to the zero set to first order, u / |grad u| (Taubin 1991); (..., 3) -> (...).
@@ -113,7 +114,7 @@ class FittedField:
         """
         half_extent_m = self.transform.half_extent_m
         distance = self._differences(None, lambda s: half_extent_m * s.sdf / s.gradient.norm(dim=1).clamp_min(0.5))
-        return map_points(points_m, distance, STENCIL_CHUNK)
+        return map_points(points_m, distance, self._stencil_chunk)
 
     @torch.no_grad()
     def extract_mesh(self, voxel_size_m: float | None = None, **settings: Any) -> TriangleMesh:
@@ -183,6 +184,11 @@ class FittedField:
     @property
     def _levels(self) -> float:
         return float(self.field.spec.grid.num_levels) if self.levels is None else self.levels
+
+    @property
+    def _stencil_chunk(self) -> int:
+        """Points of one call of differences, which takes seven values of each."""
+        return chunk_size(next(self.field.parameters()).device, STENCIL_CHUNK_CPU, STENCIL_CHUNK)
 
     def _sdf(self, points_m: Tensor) -> Tensor:
         """`sdf` of (n, 3) world points on any device, as (n,) float64 on the field's."""

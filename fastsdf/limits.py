@@ -59,7 +59,7 @@ def check_early(limits: Limits, points: int, elapsed_s: float) -> None:
             f"--time-budget of {limits.time_s:g} s cannot be met: {elapsed_s:.1f} s have passed until the scan was "
             f"read, and {points:,} points take about {math.ceil(least_s)} s in all at the very least"
         )
-    least_bytes_ = prepare_bytes(points)
+    least_bytes_ = prepare_bytes(resident_bytes(), points)
     if limits.memory_bytes is not None and limits.memory_bytes < least_bytes_:
         raise BudgetError(
             f"--memory of {limits.memory_bytes / GIB:.2f} GiB is too little to prepare {points:,} points, which takes "

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from fastsdf.field import FieldSpec
 
 GIB = 2.0**30
-BASE_BYTES = 0.32 * GIB  # Python, torch and what the first stages load
-PREPARE_BYTES, PREPARE_BYTES_PER_POINT = 0.14 * GIB, 1700.0
+PREPARE_BYTES, PREPARE_BYTES_PER_POINT = 0.14 * GIB, 1800.0
+MANY_POINTS, PREPARE_BYTES_PER_FURTHER_POINT = 250_000, 1000.0  # what is held for pieces only does not grow with them
 START_BYTES = 0.16 * GIB  # compiled kernels, and the pool while it is made
 TABLE_BYTES_PER_VALUE = 20.0  # value, gradient, two moments, decay, a copy
 POOL_BYTES_PER_POINT = 60.0
@@ -41,9 +41,10 @@ class Sizes(NamedTuple):
     cells: float
 
 
-def prepare_bytes(points: int) -> float:
-    """Peak of reading and preparing a scan."""
-    return BASE_BYTES + PREPARE_BYTES + PREPARE_BYTES_PER_POINT * points
+def prepare_bytes(resident: float, points: int) -> float:
+    """Peak of preparing a scan in a process that holds ``resident`` bytes with the scan as read."""
+    few, further = min(points, MANY_POINTS), max(points - MANY_POINTS, 0)
+    return resident + PREPARE_BYTES + PREPARE_BYTES_PER_POINT * few + PREPARE_BYTES_PER_FURTHER_POINT * further
 
 
 def train_bytes(resident: float, sizes: Sizes) -> float:

@@ -6,6 +6,7 @@ import gc
 import platform
 import resource
 import sys
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ from fastsdf.grid import GridSpec
 from fastsdf.operators import derivative_order
 
 REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "tinycudann", "numba", "trimesh", "open3d")
+
+
+CGROUPS = (  # version 2, and 1: files of the limit and of what is used
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 
 
 def choose_device(name: str) -> str:
@@ -111,6 +118,18 @@ def resident_bytes() -> float:
         return int(Path("/proc/self/statm").read_text().split()[1]) * float(resource.getpagesize())
     except (OSError, ValueError, IndexError):
         return peak_memory_gib("cpu")["host"] * 2.0**30
+
+
+def available_bytes() -> float:
+    """Memory that the process could still take, of the machine and of its control group; infinite if none tells."""
+    found = [float("inf")]
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found.append(1024.0 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    for limit, used in CGROUPS:
+        with suppress(OSError, ValueError):  # no such group, or "max"
+            found.append(float(int(Path(limit).read_text()) - int(Path(used).read_text())))
+    return max(min(found), 0.0)
 
 
 def peak_memory_gib(device: str) -> dict[str, Any]:

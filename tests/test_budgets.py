@@ -13,7 +13,7 @@ from fastsdf.config import FitConfig
 from fastsdf.config_io import load_config
 from fastsdf.errors import BudgetError, InputError
 from fastsdf.limits import Limits, check_early, settle_mesh, start_within
-from fastsdf.memory_budget import GIB, Sizes, least_bytes, mesh_bytes, plan_memory
+from fastsdf.memory_budget import GIB, Sizes, least_bytes, mesh_bytes, plan_memory, prepare_bytes
 from fastsdf.pipeline import Session, prepare_scan, start_fit
 from fastsdf.quantities import parse_duration, parse_memory
 from fastsdf.time_budget import (
@@ -250,3 +250,19 @@ def test_info_says_what_would_be_chosen(tmp_path: Path) -> None:
     budget = json.loads(json_file.read_text())["budget"]
     assert budget["time"]["predicted_s"] <= 300 and budget["memory"]["predicted_gib"] < 8
     assert "actual_s" not in budget["time"]
+
+
+@pytest.mark.parametrize(
+    ("points", "resident", "peak"),  # GiB; scans of docs/presets.md on two cores
+    [
+        (100_000, 0.257, 0.510),
+        (300_750, 0.273, 0.660),
+        (112_000, 0.261, 0.565),
+        (86_135, 0.254, 0.525),
+        (112_586, 0.255, 0.534),
+        (236_000, 0.388, 0.916),
+        (4_200_000, 0.39, 4.182),
+    ],
+)
+def test_preparing_was_never_measured_above_the_model(points: int, resident: float, peak: float) -> None:
+    assert peak <= prepare_bytes(resident * GIB, points) / GIB <= 1.5 * peak

@@ -2,20 +2,24 @@
 """The commonest failures say what to do: a wrong file, no GPU, no memory."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from cli_runs import box_room, run, write_scan
 
-from fastsdf import fit_command, grid_command, mesh_command
+from fastsdf import fit_command, grid_command, mesh_command, runtime
 from fastsdf.config_io import load_config
+from fastsdf.console import describe_progress
 from fastsdf.errors import BackendUnavailable, ConfigError, MemoryExhausted, ScanError
+from fastsdf.fit_memory import memory_warning
 from fastsdf.fitted import FittedField
 from fastsdf.io import read_point_cloud
 from fastsdf.out_of_memory import explained, is_out_of_memory
 from fastsdf.run_folder import RunFolder
-from fastsdf.runtime import check_machine, choose_device
+from fastsdf.runtime import available_bytes, check_machine, choose_device
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n" * 40
 ROWS = "".join(f"{i} {i % 7} {i % 3}\n" for i in range(200))
@@ -49,6 +53,7 @@ def test_a_pdf_is_named_under_every_suffix(tmp_path: Path, suffix: str) -> None:
         ("a.xyz", b"ply\nformat ascii 1.0\n", r"holds PLY data under the suffix '\.xyz': rename it to \.ply"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\n", "no triangles: export a triangle mesh, or its points as PLY or XYZ"),
         ("a.txt", b"Project: house\nDate: today\nx y z\n" + ROWS.encode(), "'Date: today' is a second: remove"),
+        ("a.txt", b"Dear diary, it rained.\nI went home.\nI slept.\n", "has no rows of numbers: .* or name a PLY"),
         ("a.csv", b"x;y;z\n" + b"0,5;1,5;2,5\n" * 200, "its decimals have commas: export it with points"),
     ],
 )  # fmt: skip
@@ -147,6 +152,11 @@ def test_a_fit_without_memory_names_what_is_large_and_keeps_what_it_has(
             fit()
     assert RunFolder(out).load()["finished"]
     with monkeypatch.context() as patch:
+        patch.setattr(fit_command, "self_accuracy", raising(error))
+        with pytest.raises(MemoryExhausted, match=r"checking the surface .*mesh\.ply is written"):
+            fit()
+    assert (out / "mesh.ply").exists()
+    with monkeypatch.context() as patch:
         patch.setattr(FittedField, "extract_mesh", raising(error))
         extraction = mesh_command.mesh_extraction(0.001)
         with pytest.raises(MemoryExhausted, match=r"cells of 0\.001 m .*--voxel-size 0\.002"):
@@ -186,3 +196,39 @@ def test_the_command_ends_with_code_1(tmp_path: Path) -> None:
     done = run("fit", scan, "-o", tmp_path / "run", before=before)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "memory ran out while measuring 500 points" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "raised",
+    ['RuntimeError("can\'t allocate memory")', "ImportError('libtorch_cpu.so: failed to map segment')"],
+)
+def test_memory_that_runs_out_anywhere_is_one_line(tmp_path: Path, raised: str) -> None:
+    before = f"import fastsdf.fit_command as f\ndef fail(*a, **k): raise {raised}\nf.read_point_clouds = fail"
+    if raised.startswith("Runtime"):  # between two stages that explain themselves
+        before = before.replace("read_point_clouds", "describe_scan")
+    done = run("fit", write_scan(tmp_path, box_room(500)), "-o", tmp_path / "run", before=before)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "memory ran out (" in done.stderr and "ulimit -v" in done.stderr
+
+
+def test_a_progress_line_fits_a_narrow_console() -> None:
+    terms = {"surface": 0.012, "eikonal_off_surface": 0.128, "inter": 0.174}
+    settings = SimpleNamespace(viscosity=0.0, step_size=0.001, active_levels=12.0)
+    progress: Any = SimpleNamespace(terms=terms, settings=settings)
+    narrow, wide = describe_progress(progress, 15.0, wide=False), describe_progress(progress, 15.0)
+    assert narrow == "|u| 180.00 mm  eik 0.128  levels 12.0" and "h 15.0 mm" in wide
+    assert len("training ") + 15 + len("100% ") + len(narrow) + len(" 0:00:00") <= 80
+
+
+def test_a_scan_that_may_be_too_large_is_told_before_it_is_prepared() -> None:
+    assert available_bytes() > 0 and not memory_warning(100_000, 4 * 2.0**30)
+    assert "50,000,000 points may take about" in memory_warning(50_000_000, 4 * 2.0**30)
+    assert "4.0 GiB are free" in memory_warning(50_000_000, 4 * 2.0**30)
+
+
+def test_the_limit_of_a_control_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, used = tmp_path / "limit", tmp_path / "used"
+    limit.write_text("1000000\n")
+    used.write_text("400000\n")
+    monkeypatch.setattr(runtime, "CGROUPS", ((str(limit), str(used)), (str(tmp_path / "none"), str(used))))
+    assert available_bytes() == 600_000

@@ -18,6 +18,7 @@ _CLASSES = {
     "torch": ("fastsdf.backends.torch_reference", "TorchBackend"),
 }
 BACKEND_NAMES = tuple(_CLASSES)
+_SOURCES = {"triton": "it runs on NVIDIA GPUs and comes with the CUDA builds of torch"}
 
 
 def load_backend(name: str) -> Backend:
@@ -98,8 +99,9 @@ def _load_class(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, OSError, RuntimeError) as error:
+        source = _SOURCES.get(name, "install its package")
         raise BackendUnavailable(
-            f"backend '{name}' cannot be loaded ({error}); install its package, or use --backend torch"
+            f"backend '{name}' cannot be loaded ({error}); {source}, or use --backend torch"
         ) from error
 
 

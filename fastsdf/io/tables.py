@@ -2,6 +2,7 @@
 """Point clouds in plain tables: text files and numpy arrays."""
 
 import itertools
+import string
 import struct
 import tokenize
 import zipfile
@@ -17,6 +18,9 @@ from fastsdf.io.files import require_file
 from fastsdf.scan import PointCloud
 
 _COMMENTS = ("#", "//")
+_NO_ROWS = "has no rows of numbers: a text scan has one point 'x y z ...' a line; or name a PLY, E57 or LAS file"
+_OF_NUMBERS = set(string.digits + string.whitespace + ".,;eE+-")
+_LOOKED_AT = 1000  # lines, for one of numbers
 _NUMPY_ERRORS = (  # what numpy and zipfile raise on damaged headers, members and encrypted archives
     *(ValueError, TypeError, KeyError, OSError, EOFError, RuntimeError, SyntaxError, MemoryError, OverflowError),
     *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
@@ -72,7 +76,7 @@ def _find_layout(path: Path) -> _Layout:
                 counts += 1
             else:
                 return _Layout(index, delimiter, names, encoding)
-    raise ScanError(f"{path} has no rows of numbers: a text scan has one point 'x y z ...' a line")
+    raise ScanError(f"{path} {_NO_ROWS}")
 
 
 def _are_numbers(words: list[str]) -> bool:
@@ -105,11 +109,20 @@ def _parse_table(path: Path, layout: _Layout) -> np.ndarray:
         except ValueError:
             return parse(_COMMENTS)  # slower: goes through Python line by line
     except ValueError as error:
+        if not _has_numbers(path, layout):
+            raise ScanError(f"{path} {_NO_ROWS}") from error
         reason = str(error).split(";")[0]
         raise ScanError(
             f"{path} is not a table of numbers: {reason} (rows counted from line {layout.skip + 1}): "
             f"every line needs the same number of columns, all numbers; {_advice(path, layout)}"
         ) from error
+
+
+def _has_numbers(path: Path, layout: _Layout) -> bool:
+    """Whether one of the first lines holds nothing but numbers, however they are written."""
+    with open(path, encoding=layout.encoding, errors="replace") as lines:
+        first = (set(line) for line in itertools.islice(lines, _LOOKED_AT))
+        return any(found <= _OF_NUMBERS and found & set(string.digits) for found in first)
 
 
 def _advice(path: Path, layout: _Layout) -> str:

@@ -44,9 +44,9 @@ def write_vdb(grid: DistanceGrid, path: Path) -> None:
     for corner, values in zip(grid.blocks.tolist(), grid.values, strict=True):
         level_set.copyFromArray(np.clip(values, -band, band), ijk=tuple(corner))
     level_set.signedFloodFill()
-    scale, origin = grid.voxel_size_m, np.asarray(grid.origin_m, np.float64).tolist()
-    rows = [[scale, 0.0, 0.0, 0.0], [0.0, scale, 0.0, 0.0], [0.0, 0.0, scale, 0.0], [*origin, 1.0]]
-    level_set.transform = openvdb.createLinearTransform(rows)
+    transform = openvdb.createLinearTransform(grid.voxel_size_m)
+    transform.postTranslate(tuple(np.asarray(grid.origin_m, np.float64).tolist()))  # a matrix would lose digits at UTM
+    level_set.transform = transform
     level_set.name, level_set.gridClass = "sdf", openvdb.GridClass.LEVEL_SET
     try:
         openvdb.write(str(path), grids=[level_set])
