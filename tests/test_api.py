@@ -144,7 +144,7 @@ def test_the_fit_is_the_room(tiny_fit: FittedField) -> None:
     middle = SIZE_M / 2 + np.random.default_rng(0).uniform(-0.3, 0.3, (100, 3))
     wall = np.minimum(middle, SIZE_M - middle).min(axis=1)
     np.testing.assert_allclose(tiny_fit.sdf(middle), wall, atol=0.35)
-    assert tiny_fit.step == 60 and [entry["step"] for entry in tiny_fit.history] == [20, 40, 60]
+    assert tiny_fit.step == 90 and [entry["step"] for entry in tiny_fit.history] == [30, 60, 90]
     wall_normal = tiny_fit.gradient(np.array([[0.15, 1.5, 1.2]]))
     assert wall_normal[0, 0] / np.linalg.norm(wall_normal) > 0.8
 
@@ -158,6 +158,9 @@ def test_save_and_load_keep_everything(tiny_fit: FittedField, tmp_path: Path) ->
     assert loaded.config == tiny_fit.config and loaded.history == tiny_fit.history
     assert (loaded.step, loaded.seconds) == (tiny_fit.step, tiny_fit.seconds)
     np.testing.assert_array_equal(loaded.support.colors, tiny_fit.support.colors)
+    np.testing.assert_array_equal(loaded.support.loose, tiny_fit.support.loose)
+    for name in ("trust", "views"):
+        np.testing.assert_array_equal(getattr(loaded.scan.surface, name), getattr(tiny_fit.scan.surface, name))
     one, two = loaded.extract_mesh(0.2), tiny_fit.extract_mesh(0.2)
     np.testing.assert_allclose(one.vertices, two.vertices, atol=1e-5)
     with pytest.raises(CheckpointError, match="already finished"):
@@ -166,13 +169,15 @@ def test_save_and_load_keep_everything(tiny_fit: FittedField, tmp_path: Path) ->
         fastsdf.load(tmp_path)
 
 
-def test_runs_without_colours_still_load(tiny_fit: FittedField, tmp_path: Path) -> None:
+def test_older_runs_still_load(tiny_fit: FittedField, tmp_path: Path) -> None:
     tiny_fit.save(tmp_path)
     content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    del content["colors"]
+    for name in ("colors", "trust", "views"):
+        del content[name]
     torch.save(content, tmp_path / "checkpoint.pt")
     loaded = fastsdf.load(tmp_path, "cpu")
     assert loaded.support.colors is None and loaded.extract_mesh(0.2).colors is None
+    assert (loaded.scan.surface.trust == 1).all() and loaded.scan.surface.views is None
 
 
 def test_arrays_and_clouds_give_the_same_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ WRONG_SHARE = 0.05
 GAP_M = (1.7, 2.3)
 SETTINGS = {
     "device": "cpu",
-    "training__steps": 60,
+    "training__steps": 90,
     "training__warm_start_steps": 40,
-    "training__log_every": 20,
+    "training__log_every": 30,
     "training__levels__unlock_end": 0.5,
     "field__num_levels": 6,
     "field__log2_table_size": 14,
