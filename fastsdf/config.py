@@ -55,7 +55,7 @@ class PrepareConfig(_Section):
     )
     plane_weight: float = Field(
         default=5.0,
-        ge=0,
+        ge=1,
         le=100,
         description="weight of the normals of points on such planes; that of others is 0 to 1",
     )

@@ -234,6 +234,15 @@ def test_finer_scans_get_finer_cells_more_levels_and_larger_tables() -> None:
     assert (coarse.field.log2_table_size or 0) < (fine.field.log2_table_size or 0)
 
 
+@pytest.mark.parametrize(("area_m2", "cuda"), [(50.0, 3000), (216.0, 3000), (432.0, 3959), (5000.0, 6000)])
+def test_large_scans_take_more_steps_on_a_gpu(area_m2: float, cuda: int) -> None:
+    scene = {**SCENE, "spacing_m": 0.02, "area_m2": area_m2}
+    assert resolve_settings(FitConfig(), **scene, device="cuda").training.steps == cuda
+    assert resolve_settings(FitConfig(), **scene, device="cpu").training.steps == 1500
+    half = load_config(assignments=["training.steps_factor=0.5"])
+    assert resolve_settings(half, **scene, device="cuda").training.steps == pytest.approx(cuda / 2, abs=1)
+
+
 def test_uneven_or_coarse_noise_takes_a_second_round_of_smoothing() -> None:
     def rounds(spread: float, noise: float, *assignments: str) -> int:
         geometry = SimpleNamespace(noise_spread=spread, noise=noise, median_spacing=0.01)
