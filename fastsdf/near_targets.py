@@ -14,6 +14,7 @@ NEIGHBOURS = 8
 AGREEING_COSINE = 0.5
 POOL_PER_POINT = 4
 POOL_RANGE = (400_000, 4_000_000)
+CPU_POOL = 1_200_000  # at most on a CPU, where a fit draws three million samples
 CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
 
 

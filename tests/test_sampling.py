@@ -134,6 +134,14 @@ def test_a_normal_is_as_long_as_it_weighs() -> None:
     np.testing.assert_allclose(drawn.normals.norm(dim=1).numpy(), trust[index], rtol=1e-6)
 
 
+def test_the_pool_is_smaller_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "CPU_POOL", 21_000)
+    sampler = Sampler(surface(8000), SamplingConfig(**COUNTS), "cpu", torch.float32, 0)
+    assert len(sampler._pool) == 21_000
+    few = Sampler(surface(8000), SamplingConfig(**COUNTS, near_pool=5000), "cpu", torch.float32, 0)
+    assert len(few._pool) == 5000
+
+
 @pytest.mark.parametrize("weight", [0.0, 2.0])
 def test_points_without_a_trusted_normal_are_drawn_more_often(weight: float) -> None:
     trust = np.repeat(np.float32([0.1, 0.7, 4.0]), 1000)
