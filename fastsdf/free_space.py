@@ -7,6 +7,7 @@ from torch import Tensor
 from fastsdf.chunks import chunk_size
 from fastsdf.near_targets import NearTargets
 from fastsdf.nearest import PointIndex
+from fastsdf.quantiles import median
 
 MARGIN_SPACINGS = 0.25
 REACH_SPACINGS = 4.0
@@ -27,7 +28,7 @@ def free_targets(index: PointIndex, views: Tensor, spacing: Tensor, drawn: Tenso
         drawn: (m,) int64 indices of points.
         places: (m,) uniform draws from [0, 1): where on the ray.
     """
-    reach, size = REACH_SPACINGS * float(spacing.median()), chunk_size(drawn.device, *CHUNK)
+    reach, size = REACH_SPACINGS * median(spacing), chunk_size(drawn.device, *CHUNK)
     parts = []
     for chosen, place in zip(drawn.split(size), places.split(size), strict=True):
         samples = index.points[chosen] + _along(views[chosen], spacing[chosen], place)

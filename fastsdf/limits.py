@@ -11,6 +11,7 @@ from fastsdf.config import FitConfig, SamplingConfig
 from fastsdf.errors import BudgetError
 from fastsdf.field import FieldSpec
 from fastsdf.memory_budget import GIB, MemoryPlan, Sizes, least_bytes, plan_memory, prepare_bytes
+from fastsdf.near_targets import pool_size
 from fastsdf.pipeline import Session, resolve_for, start_fit
 from fastsdf.prepared import PreparedScan
 from fastsdf.runtime import choose_device, release_memory, resident_bytes
@@ -94,7 +95,8 @@ def _within_memory(
 ) -> tuple[FitConfig, MemoryPlan | None]:
     if budget is None:
         return config, None
-    resolved = resolve_for(prepared, config, choose_device(config.device))
+    device = choose_device(config.device)
+    resolved = resolve_for(prepared, config, device)
     spec = FieldSpec.from_config(resolved.field, prepared.transform.half_extent_m)
     release_memory()
     voxel, resident, points = resolved.mesh.voxel_size_m, resident_bytes(), len(prepared.surface.points)
@@ -102,7 +104,7 @@ def _within_memory(
     sizes = Sizes(
         points,
         spec.grid.num_entries * spec.grid.features_per_level,
-        min(resolved.sampling.near_pool, max(4 * points, 400_000)),
+        pool_size(points, resolved.sampling.near_pool, device),
         sum(_counts(resolved.sampling)),
         prepared.facts["area_m2"] / voxel**2,
     )

@@ -27,6 +27,12 @@ class NearTargets(NamedTuple):
     confidence: Tensor
 
 
+def pool_size(points: int, most: int, device: torch.device | str) -> int:
+    """Samples in the pool of a scan of so many points on a device: four a point, in bounds, and at most ``most``."""
+    most = min(most, chunk_size(device, CPU_POOL, POOL_RANGE[1]), POOL_RANGE[1])
+    return min(max(POOL_PER_POINT * points, POOL_RANGE[0]), most)
+
+
 def disc_distance(
     samples: Tensor, index: PointIndex, normals: Tensor, spacing: Tensor, confidence: Tensor, trust: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,8 +21,6 @@ from fastsdf.grid import GridSpec
 from fastsdf.operators import derivative_order
 
 REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "tinycudann", "numba", "trimesh", "open3d")
-
-
 CGROUPS = (  # version 2, and 1: files of the limit and of what is used
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),

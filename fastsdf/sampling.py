@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fastsdf.config import SamplingConfig
 from fastsdf.free_space import free_targets
-from fastsdf.near_targets import CPU_POOL, POOL_PER_POINT, POOL_RANGE, NearTargets, near_targets
+from fastsdf.near_targets import NearTargets, near_targets, pool_size
 from fastsdf.nearest import point_index
 
 BOX_PADDING = 0.08
@@ -122,10 +122,7 @@ class Sampler:
 
     def _near_pool(self, surface: SurfacePoints, config: SamplingConfig) -> NearTargets:
         """The pool of near points, drawn like the scan points: scattered around them, and on their rays."""
-        most = min(POOL_RANGE[1], config.near_pool)
-        if self._cumulative.device.type == "cpu":
-            most = min(most, CPU_POOL)
-        size = min(max(POOL_PER_POINT * len(surface.points), POOL_RANGE[0]), most)
+        size = pool_size(len(surface.points), config.near_pool, self._cumulative.device)
         on_rays = 0 if surface.views is None else round(config.ray_share * size)
 
         def there(values: np.ndarray) -> Tensor:

@@ -54,9 +54,8 @@ def tiny_fit() -> "FittedField":
     from tiny_room import SETTINGS, coloured_room
 
     import fastsdf
-    from fastsdf import sampling
 
     cloud = coloured_room()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+        patch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
         return fastsdf.fit(cloud, "smoke", **SETTINGS)

@@ -15,7 +15,7 @@ from tiny_room import SETTINGS, coloured_room
 from torch import Tensor, nn
 
 import fastsdf
-from fastsdf import FittedField, PointCloud, sampling
+from fastsdf import FittedField, PointCloud
 from fastsdf.config_io import load_config, override
 from fastsdf.errors import CheckpointError, ConfigError, InputError, ScanError
 from fastsdf.field import GRID_REACH, FieldSpec
@@ -181,7 +181,7 @@ def test_older_runs_still_load(tiny_fit: FittedField, tmp_path: Path) -> None:
 
 
 def test_arrays_and_clouds_give_the_same_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+    monkeypatch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
     short = {**SETTINGS, "training__steps": 2, "training__warm_start_steps": 2}
     cloud = coloured_room()
     assert cloud.sensors is not None and cloud.colors is not None

@@ -12,7 +12,6 @@ import torch
 from tiny_room import SETTINGS, coloured_room
 
 import fastsdf
-from fastsdf import sampling
 from fastsdf.backends import registry, tiny_cuda_nn
 from fastsdf.backends.registry import load_backend
 from fastsdf.config_io import load_config
@@ -35,7 +34,7 @@ def stand_in() -> Iterator[None]:
         patch.setattr(registry, "probe_tiny_cuda_nn", lambda: "")
         backend = tiny_cuda_nn.TinyCudaNNBackend
         patch.setattr(backend, "info", dataclasses.replace(backend.info, devices=("cpu",)))
-        patch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+        patch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
         tiny_cuda_nn.native_encoding.cache_clear()
         yield
     tiny_cuda_nn.native_encoding.cache_clear()

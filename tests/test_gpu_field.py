@@ -14,7 +14,6 @@ from loss_cases import LOSS_CASES, losses_and_gradients, reference
 from tiny_room import SETTINGS, coloured_room
 
 import fastsdf
-from fastsdf import sampling
 from fastsdf.adam import Adam, adam_update
 from fastsdf.backends.registry import load_backend
 from fastsdf.captured import CapturedSteps
@@ -50,7 +49,7 @@ LARGE = GridSpec(16, 2, log2_table_size=19, base_resolution=16, finest_resolutio
 
 @pytest.fixture(autouse=True)
 def _small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+    monkeypatch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.spatial import KDTree
 
-from fastsdf import sampling
 from fastsdf.backends.torch_reference import TorchBackend
 from fastsdf.config import SamplingConfig
 from fastsdf.field import FieldSpec, HashGridSDF
@@ -27,7 +26,7 @@ COUNTS: dict[str, Any] = {"surface_points": 300, "near_points": 200, "uniform_po
 
 @pytest.fixture(autouse=True)
 def _small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "POOL_RANGE", POOL)
+    monkeypatch.setattr("fastsdf.near_targets.POOL_RANGE", POOL)
 
 
 def scattered_square(count: int, spacing: float, height: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -135,7 +134,7 @@ def test_a_normal_is_as_long_as_it_weighs() -> None:
 
 
 def test_the_pool_is_smaller_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "CPU_POOL", 21_000)
+    monkeypatch.setattr("fastsdf.near_targets.CPU_POOL", 21_000)
     sampler = Sampler(surface(8000), SamplingConfig(**COUNTS), "cpu", torch.float32, 0)
     assert len(sampler._pool) == 21_000
     few = Sampler(surface(8000), SamplingConfig(**COUNTS, near_pool=5000), "cpu", torch.float32, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastsdf import losses, sampling
+from fastsdf import losses
 from fastsdf.config import FitConfig
 from fastsdf.config_io import load_config
 from fastsdf.errors import TrainingError, UnsupportedDerivative
@@ -34,7 +34,7 @@ def _first_root() -> None:
 
 @pytest.fixture(autouse=True)
 def _small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "POOL_RANGE", (4000, 8000))
+    monkeypatch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
 
 
 def unit_vectors(count: int, seed: int = 0) -> np.ndarray:
