@@ -12,6 +12,7 @@ from fastsdf.vectors import dot
 
 NEIGHBOURS = 8
 AGREEING_COSINE = 0.5
+KNOWN_DEPTH_SPACINGS = 0.25
 POOL_PER_POINT = 4
 POOL_RANGE = (400_000, 4_000_000)
 CPU_POOL = 1_200_000  # at most on a CPU, where a fit draws three million samples
@@ -40,7 +41,8 @@ def disc_distance(
 
     The offsets from the tangent planes of those of the 8 nearest points that face the same way as the nearest are
     averaged, weighted by a Gaussian of the distance along the plane in local spacings (implicit moving least squares,
-    Kolluri 2005, with the other side of a thin sheet left out).
+    Kolluri 2005, with the other side of a thin sheet left out). Behind the surface, further than a quarter of the local
+    spacing, a thin solid may be at its end and air begin again.
 
     Args:
         samples: (m, 3).
@@ -61,7 +63,9 @@ def disc_distance(
     distance, sure = (weight * offset).sum(1) / total, (weight * trust[nearest]).sum(1) / total
     sure = sure.clamp_max(1)
     middle, slack = sure * distance, (1 - sure) * gap[:, 0]
-    return middle - slack, middle + slack, (weight * confidence[nearest]).sum(1) / total
+    past = -distance - KNOWN_DEPTH_SPACINGS * spacing[nearest[:, 0]]
+    upper = torch.where(past > 0, past.maximum(middle + slack), middle + slack)
+    return middle - slack, upper, (weight * confidence[nearest]).sum(1) / total
 
 
 def near_targets(

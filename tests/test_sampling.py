@@ -14,7 +14,7 @@ from fastsdf.config import SamplingConfig
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.free_space import free_targets
 from fastsdf.grid import GridSpec
-from fastsdf.near_targets import disc_distance, near_targets
+from fastsdf.near_targets import KNOWN_DEPTH_SPACINGS, disc_distance, near_targets
 from fastsdf.nearest import point_index
 from fastsdf.sampling import BOX_PADDING, Sampler, SurfacePoints, TrainBatch
 from fastsdf.warm_start import ball_sdf, inverted_box_sdf, start_shape, warm_start
@@ -42,7 +42,8 @@ def distances(
     places, points, normals = (torch.from_numpy(a) for a in (samples, points, normals))
     same = torch.ones(len(points), dtype=torch.float64)
     lower, upper, sure = disc_distance(places, point_index(points), normals, spacing * same, confidence * same, same)
-    torch.testing.assert_close(lower, upper, rtol=0, atol=1e-12)
+    past = -lower - KNOWN_DEPTH_SPACINGS * spacing
+    torch.testing.assert_close(upper, torch.where(past > 0, past, lower), rtol=0, atol=1e-12)
     return lower.numpy(), sure.numpy()
 
 
@@ -104,9 +105,22 @@ def test_an_untrusted_normal_leaves_an_interval_that_the_nearest_point_bounds(tr
     normals = torch.tensor(UP).double().expand(2000, 3)
     lower, upper, _ = disc_distance(places, index, normals, 0.02 * same, same, trust * same)
     gap, sure = index.query(places, 1)[0][:, 0], min(trust, 1.0)
-    torch.testing.assert_close(upper - lower, 2 * (1 - sure) * gap, rtol=0, atol=1e-12)
-    torch.testing.assert_close((upper + lower) / 2, sure * places[:, 2], rtol=0, atol=1e-12)
+    front = places[:, 2] > 0
+    torch.testing.assert_close((upper - lower)[front], 2 * (1 - sure) * gap[front], rtol=0, atol=1e-12)
+    torch.testing.assert_close((upper + lower)[front] / 2, sure * places[front, 2], rtol=0, atol=1e-12)
+    torch.testing.assert_close(lower, sure * places[:, 2] - (1 - sure) * gap, rtol=0, atol=1e-12)
     assert (lower <= places[:, 2] + 1e-12).all() and (upper >= places[:, 2] - 1e-12).all()
+
+
+def test_behind_a_surface_a_thin_solid_may_end() -> None:
+    points = torch.from_numpy(scattered_square(2000, 0.02))
+    depth = torch.tensor([0.004, 0.006, 0.03], dtype=torch.float64)
+    places = torch.stack([points[0, 0].expand(3), points[0, 1].expand(3), -depth], 1)
+    same, normals = torch.ones(2000, dtype=torch.float64), torch.tensor(UP).double().expand(2000, 3)
+    lower, upper, _ = disc_distance(places, point_index(points), normals, 0.02 * same, same, same)
+    torch.testing.assert_close(lower, -depth, rtol=0, atol=1e-12)
+    expected = torch.tensor([-0.004, 0.001, 0.025], dtype=torch.float64)  # from a depth of a quarter spacing, 5 mm, on
+    torch.testing.assert_close(upper, expected, rtol=0, atol=1e-12)
 
 
 def test_rays_say_where_the_air_is_and_how_far_the_surface_can_be() -> None:
@@ -157,7 +171,7 @@ def test_a_share_of_the_pool_lies_on_rays(share: float) -> None:
     scan = surface()
     scan = dataclasses.replace(scan, views=np.tile(np.float32([0, 0, 2]), (3000, 1)))
     drawn = batch(scan, near_points=4000, ray_share=share)
-    on_rays = drawn.near_lower < drawn.near_upper
+    on_rays = drawn.near_lower == 0
     assert float(on_rays.double().mean()) == pytest.approx(share / (2 - share), abs=0.03)  # half of them is far
     assert (drawn.near[on_rays][:, 2] > 0).all()
 
@@ -209,7 +223,8 @@ def test_surface_points_are_scan_points_with_their_own_values() -> None:
 def test_near_points_lie_near_and_carry_the_confidence_of_their_surroundings() -> None:
     drawn = batch(surface(), near_points=2000)
     np.testing.assert_allclose(drawn.near_lower.numpy(), drawn.near[:, 2].numpy(), atol=1e-6)
-    np.testing.assert_allclose(drawn.near_upper.numpy(), drawn.near[:, 2].numpy(), atol=1e-6)
+    front = drawn.near[:, 2] > 0
+    np.testing.assert_allclose(drawn.near_upper[front].numpy(), drawn.near[front, 2].numpy(), atol=1e-6)
     assert drawn.near[:, 2].std().item() == pytest.approx(0.75 * 0.02, rel=0.1)
     assert drawn.near_confidence.min() >= 0 and drawn.near_confidence.max() <= 1
 
