@@ -21,7 +21,7 @@ from scipy.spatial import KDTree
 from fastsdf.config import FitConfig
 from fastsdf.config_io import load_config
 from fastsdf.flattening import flatten_points
-from fastsdf.free_paths import path_difference
+from fastsdf.free_paths import free_paths
 from fastsdf.io import read_point_cloud
 from fastsdf.local_geometry import measure_local_geometry
 from fastsdf.nearest import point_index
@@ -93,7 +93,7 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     cell = timed("- orientation: cell", grid_cell, points, geometry.spacing)
     grid = timed("- orientation: voxels", occupancy, points, cell)
     p, n = timed("- orientation: surfels", surfels, points, cell)
-    timed("- orientation: rays", path_difference, grid, p, n)
+    timed("- orientation: rays", free_paths, grid, p, n)
     oriented = timed("- orientation (all)", orient, points, geometry.normals, geometry.spacing)
     normals = oriented.sign[:, None] * geometry.normals
     arguments = (
@@ -130,7 +130,7 @@ def check(cloud: PointCloud, config: FitConfig, device: str) -> None:
         f"normals: least |cosine| {cosine.min():.6f}, {(cosine > 1 - 1e-9).double().mean():.6f} within 1e-9 of 1"
     )
     typer.echo(f"spacing: {(other.spacing.cpu() / one.spacing - 1).abs().max():.2e} at most, relative")
-    signs = [orient(p, one.normals.to(p.device), one.spacing.to(p.device)) for p in (here, there)]
+    signs = [orient(point_index(p), one.normals.to(p.device), one.spacing.to(p.device)) for p in (here, there)]
     equal = (signs[0].sign == signs[1].sign.cpu()).double().mean()
     apart = (signs[0].confidence - signs[1].confidence.cpu()).abs()
     typer.echo(f"orientation: {equal:.6f} of the signs are equal, confidence differs by {apart.mean():.2e} in the mean")

@@ -16,12 +16,12 @@ START_CELLS = 1.5
 RAYS_AT_ONCE = 1 << 21
 
 
-def path_difference(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
-    """(n,) float64 mean free path on the side of the normal minus that on the other side, in units of the points."""
+def free_paths(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
+    """(n, 2) float64 mean free path on the side of the normal and on the other side, in units of the points."""
     start = ((points - grid.origin) / grid.cell).float()
     axis = normals.float()
     paths = [mean_free_path(grid.clearance, start + START_CELLS * s * axis, s * axis) for s in (1.0, -1.0)]
-    return ((paths[0] - paths[1]) * grid.cell).double()
+    return (torch.stack(paths, 1) * grid.cell).double()
 
 
 def mean_free_path(clearance: Tensor, start: Tensor, axis: Tensor) -> Tensor:

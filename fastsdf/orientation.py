@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from fastsdf.cloud_thinning import even_subset
-from fastsdf.free_paths import path_difference
+from fastsdf.free_paths import free_paths
 from fastsdf.nearest import PointIndex, point_index
 from fastsdf.occupancy import occupancy
+from fastsdf.other_faces import other_faces
 from fastsdf.plane_fits import fit_planes
 from fastsdf.quantiles import median, quantiles
 from fastsdf.vectors import dot
@@ -45,18 +46,21 @@ class Orientation:
     doubtful_share: float
 
 
-def orient(points: Tensor, normals: Tensor, spacing: Tensor) -> Orientation:
+def orient(around: PointIndex, normals: Tensor, spacing: Tensor) -> Orientation:
     """Turns unoriented normals towards the air.
 
     Args:
-        points: (n, 3) float64 scan.
+        around: index over the scan (n, 3) float64.
         normals: (n, 3) unit normals of arbitrary sign.
         spacing: (n,) local point spacing.
     """
+    points = around.points
     cell = grid_cell(points, spacing)
     grid = occupancy(points, cell)
     p, n = surfels(points, cell)
-    difference = path_difference(grid, p, n) / cell
+    paths = free_paths(grid, p, n) / cell
+    open_ = torch.where(other_faces(p, n, around, normals, cell), 0.0, paths)
+    difference = open_[:, 0] - open_[:, 1]
     index = point_index(p)
     score = _smooth(index, n, torch.tanh(difference / SCALE_CELLS), cell)
     value, weight = _vote(points, normals, index, n, score, cell)

@@ -16,6 +16,7 @@ from fastsdf.cloud_thinning import even_subset
 from fastsdf.errors import InputError
 from fastsdf.free_paths import march
 from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
+from fastsdf.nearest import point_index
 from fastsdf.occupancy import Occupancy, occupancy
 from fastsdf.orientation import orient
 from fastsdf.scan import PointCloud
@@ -72,7 +73,7 @@ def corner() -> np.ndarray:
 def test_random_signs_turn_into_the_air() -> None:
     points, air = shell_with(SOLIDS, 40_000)
     geometry = measure_local_geometry(torch.from_numpy(points))
-    found = orient(torch.from_numpy(points), geometry.normals, geometry.spacing)
+    found = orient(point_index(torch.from_numpy(points)), geometry.normals, geometry.spacing)
     right = ((found.sign[:, None] * geometry.normals).numpy() * air).sum(1) > 0
     assert set(np.unique(found.sign)) == {-1.0, 1.0}
     assert 0.3 < (found.sign.numpy() > 0).mean() < 0.7  # the input's signs say nothing
@@ -89,7 +90,8 @@ def test_the_sign_of_the_input_does_not_matter() -> None:
     points, _, geometry = empty_room()
     points = torch.from_numpy(points)
     flipped = torch.from_numpy(np.random.default_rng(2).choice([-1.0, 1.0], (len(points), 1))) * geometry.normals
-    one, other = orient(points, geometry.normals, geometry.spacing), orient(points, flipped, geometry.spacing)
+    index = point_index(points)
+    one, other = orient(index, geometry.normals, geometry.spacing), orient(index, flipped, geometry.spacing)
     np.testing.assert_array_equal(one.sign[:, None] * geometry.normals, other.sign[:, None] * flipped)
     np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-9)
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""The other face of a board is found; a step, an edge and a corner are none."""
+
+import numpy as np
+import torch
+
+from fastsdf.nearest import point_index
+from fastsdf.other_faces import other_faces
+
+CELL = 0.027
+
+
+def sheet(low: tuple[float, float], high: tuple[float, float], height: float, seed: int) -> np.ndarray:
+    """Points 12 mm apart on a level rectangle."""
+    count = round((high[0] - low[0]) * (high[1] - low[1]) / 0.012**2)
+    xy = np.random.default_rng(seed).uniform(low, high, (count, 2))
+    return np.column_stack([xy, np.full(count, height)])
+
+
+def found(parts: list[np.ndarray], normals: list[tuple[float, float, float]], places: list[list[float]]) -> list:
+    points = torch.from_numpy(np.concatenate(parts))
+    axis = np.concatenate([np.tile(n, (len(p), 1)) for p, n in zip(parts, normals, strict=True)])
+    p = torch.tensor(places, dtype=torch.float64)
+    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(p), 3)
+    return other_faces(p, up, point_index(points), torch.from_numpy(axis), CELL).tolist()
+
+
+def test_each_face_of_a_board_has_the_other_behind_it() -> None:
+    board = [sheet((0, 0), (1, 1), 0.0, 0), sheet((0, 0), (1, 1), 0.02, 1)]
+    assert found(board, [(0, 0, -1), (0, 0, 1)], [[0.5, 0.5, 0.02], [0.5, 0.5, 0.0]]) == [[False, True], [True, False]]
+
+
+def test_faces_far_apart_are_not_those_of_one_board() -> None:
+    wall = [sheet((0, 0), (1, 1), 0.0, 0), sheet((0, 0), (1, 1), 0.1, 1)]
+    assert found(wall, [(0, 0, 1), (0, 0, 1)], [[0.5, 0.5, 0.1], [0.5, 0.5, 0.0]]) == [[False, False]] * 2
+
+
+def test_a_step_is_no_board() -> None:
+    step = [sheet((0, 0), (0.5, 1), 0.0, 0), sheet((0.5, 0), (1, 1), 0.02, 1)]
+    assert found(step, [(0, 0, 1), (0, 0, 1)], [[0.49, 0.5, 0.0], [0.51, 0.5, 0.02]]) == [[False, False]] * 2
+
+
+def test_a_wall_beside_a_floor_is_no_board() -> None:
+    floor = sheet((0, 0), (1, 1), 0.0, 0)
+    wall = sheet((0, 0), (1, 1), 0.0, 1)[:, [2, 0, 1]]
+    assert found([floor, wall], [(0, 0, 1), (1, 0, 0)], [[0.01, 0.5, 0.0]]) == [[False, False]]
