@@ -132,7 +132,7 @@ class SamplingConfig(_Section):
     near_points: int | None = Field(default=None, ge=0, description="points scattered around the scan per step")
     uniform_points: int | None = Field(default=None, ge=0, description="points uniform in the scene's box per step")
     ray_share: float = Field(
-        default=0.25, ge=0, le=1, description="share of the near points on rays to the sensors, where these are known"
+        default=0.5, ge=0, le=1, description="share of the near points on rays to the sensors, where these are known"
     )
     near_spread: float = Field(
         default=0.75, gt=0, description="standard deviation of near points, in local point spacings"

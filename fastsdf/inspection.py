@@ -7,7 +7,7 @@ import numpy as np
 
 from fastsdf.config import FitConfig
 from fastsdf.field import FieldSpec
-from fastsdf.pipeline import MeasuredScan, measure_scan
+from fastsdf.measuring import MeasuredScan, measure_scan
 from fastsdf.quantiles import quantiles
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.scan import PointCloud

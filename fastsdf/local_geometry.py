@@ -14,8 +14,6 @@ from fastsdf.quantiles import median, quantiles
 
 ROUGHNESS_TO_NOISE = 1.15
 _CHUNK = 1 << 17
-SCATTERED_SPACINGS = 3.0
-SCATTERED_ROUGHNESS = 0.4
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,6 @@ class LocalGeometry:
         least = torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(_CHUNK)])
         middle, upper = quantiles(least, (0.5, 0.75))
         return float(upper) / max(float(middle), torch.finfo(torch.float64).tiny)
-
-    @cached_property
-    def scattered(self) -> Tensor:
-        """(n,) bool: sparse points whose neighbours fill space rather than a surface: outliers in the air.
-
-        The spacing is above three medians, the roughness above .4 spacings. Points that are even in space have
-        a roughness of .7 spacings, a surface has that of its noise.
-        """
-        sparse = self.spacing > SCATTERED_SPACINGS * self.median_spacing
-        return sparse & (self.roughness > SCATTERED_ROUGHNESS * self.spacing)
 
     @cached_property
     def area(self) -> float:

@@ -2,7 +2,6 @@
 """From a scan to a fitted field, as a recipe: measure, normalise, choose settings, start, train."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,12 +9,10 @@ from torch import Tensor
 
 from fastsdf.backends.base import Backend
 from fastsdf.config import FitConfig
-from fastsdf.errors import ScanError
 from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
 from fastsdf.flattening import flatten_points
-from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
-from fastsdf.normalize import SceneTransform, fit_transform
+from fastsdf.measuring import measure_scan
 from fastsdf.prepared import LOOSE_TRUST, PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
@@ -25,27 +22,6 @@ from fastsdf.sign_evidence import orient_scan
 from fastsdf.smoothing import smooth_points
 from fastsdf.trainer import TrainState, make_state
 from fastsdf.warm_start import start_shape, warm_start
-
-MIN_POINTS = 100
-
-
-@dataclass(frozen=True)
-class MeasuredScan:
-    """A scan without its stray points.
-
-    Attributes:
-        transform: world <-> unit frame.
-        kept: the points inside the scene's box, world frame.
-        points: (n, 3) float64 the same points on the device.
-        geometry: their spacing, PCA normals and roughness.
-        facts: figures for the report.
-    """
-
-    transform: SceneTransform
-    kept: PointCloud
-    points: Tensor
-    geometry: LocalGeometry
-    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,25 +41,6 @@ class Session:
         return FittedField(state.field, self.prepared, self.config, state.step, state.seconds, tuple(state.history))
 
 
-def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
-    """Finds the scene's box, drops stray points outside it, and measures the rest on a device.
-
-    Raises:
-        ScanError: if fewer than 100 points lie in the box.
-    """
-    points = torch.as_tensor(np.require(cloud.points, np.float64, ["C", "W"]), device=device)
-    transform = fit_transform(points)
-    inside = transform.contains(points)
-    kept = cloud.select(inside)
-    if len(kept) < MIN_POINTS:
-        raise ScanError(
-            f"only {len(kept)} of {len(cloud)} points belong together; the scan needs at least {MIN_POINTS}"
-        )
-    points = points[torch.as_tensor(inside, device=device)]
-    geometry = measure_local_geometry(points)
-    return MeasuredScan(transform, kept, points, geometry, _scan_facts(cloud, kept, transform, geometry))
-
-
 def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     """Measures a scan, orients and smooths its points.
 
@@ -100,7 +57,7 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
         local, smooth, normals, geometry.index, geometry.noise, config.prepare.plane_neighbours
     )
     trust = torch.where(flat, config.prepare.plane_weight, geometry.trust)
-    half, scattered = transform.half_extent_m, geometry.scattered
+    half = transform.half_extent_m
     surface = SurfacePoints(
         *(_array(values) for values in (points / half, normals, evidence.confidence, geometry.spacing / half, trust)),
         lower=np.asarray(transform.lower),
@@ -110,12 +67,11 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     facts = {
         "flat_share": round(float(flat.double().mean()), 4),
         "smoothing_rounds": rounds,
-        "scattered_share": round(float(scattered.double().mean()), 5),
         "untrusted_share": round(float((geometry.trust < LOOSE_TRUST).double().mean()), 5),
     }
     return PreparedScan(
         transform,
-        support_of(surface, transform, geometry.noise, kept.colors, scattered.cpu().numpy()),
+        support_of(surface, transform, geometry.noise, kept.colors),
         surface,
         {**measured.facts, **evidence.facts, **facts},
         measured=_array(local / half),
@@ -173,21 +129,3 @@ def new_state(spec: FieldSpec, surface: SurfacePoints, config: FitConfig, backen
     field = HashGridSDF(spec, backend, torch.Generator().manual_seed(config.seed)).to(device, dtype)
     sampler = Sampler(surface, config.sampling, device, dtype, config.seed + 1)
     return make_state(field, sampler, config)
-
-
-def _scan_facts(
-    cloud: PointCloud, kept: PointCloud, transform: SceneTransform, geometry: LocalGeometry
-) -> dict[str, Any]:
-    extent = (np.asarray(transform.upper) - np.asarray(transform.lower)) * transform.half_extent_m
-    return {
-        "points": len(cloud),
-        "points_in_box": len(kept),
-        "extent_m": [round(float(e), 4) for e in extent],
-        "spacing_m": geometry.median_spacing,
-        "noise_m": geometry.noise,
-        "noise_spread": round(geometry.noise_spread, 3),
-        "area_m2": geometry.area,
-        "units": cloud.units,
-        "crs": cloud.crs,
-        "notes": list(cloud.notes),
-    }

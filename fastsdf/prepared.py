@@ -49,9 +49,8 @@ def support_of(
     transform: SceneTransform,
     noise_m: float,
     colors: np.ndarray | None = None,
-    scattered: np.ndarray | None = None,
 ) -> Support:
-    """The measured surface in the world frame; colors: (n, 3) uint8 or None; scattered: (n,) bool or None."""
+    """The measured surface in the world frame; colors: (n, 3) uint8 or None."""
     points = transform.to_world(surface.points)
     spacing, loose = surface.spacing * transform.half_extent_m, surface.trust < LOOSE_TRUST
-    return Support(points, surface.normals, spacing, noise_m, colors, scattered, loose)
+    return Support(points, surface.normals, spacing, noise_m, colors, loose)

@@ -156,7 +156,7 @@ def write_json(content: Any, path: Path) -> None:
 
 def _content(fitted: FittedField) -> dict[str, Any]:
     """All of a checkpoint but what training needs to go on."""
-    scan, colors, scattered = fitted.scan, fitted.support.colors, fitted.support.scattered
+    scan, colors = fitted.scan, fitted.support.colors
     return {
         "format": FORMAT,
         "config": fitted.config.model_dump(mode="json"),
@@ -170,7 +170,6 @@ def _content(fitted: FittedField) -> dict[str, Any]:
         "trust": _tensor(scan.surface.trust),
         "views": None if scan.surface.views is None else _tensor(scan.surface.views),
         "colors": None if colors is None else torch.as_tensor(colors),
-        "scattered": None if scattered is None else torch.as_tensor(scattered),
         "measured": None if scan.measured is None else _tensor(scan.measured),
         "held_out": None if scan.held_out is None else torch.as_tensor(scan.held_out),
         "weights": fitted.field.state_dict(),
@@ -191,7 +190,7 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     trust = _array(content, "trust")
     trust = np.ones_like(spacing) if trust is None else trust
     surface = SurfacePoints(points, normals, confidence, spacing, trust, *corners, _array(content, "views"))
-    support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"), _array(content, "scattered"))
+    support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"))
     return PreparedScan(transform, support, surface, facts, _array(content, "measured"), _array(content, "held_out"))
 
 

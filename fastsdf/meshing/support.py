@@ -32,7 +32,6 @@ class Support:
         spacing: (n,) local point spacing, world units.
         noise: standard deviation of the points about the surface, world units.
         colors: (n, 3) uint8 RGB, or None.
-        scattered: (n,) bool, points that lie on no surface and vouch for none; or None.
         loose: (n,) bool, points whose normal nothing is known of: their discs take that of the surface; or None.
     """
 
@@ -41,7 +40,6 @@ class Support:
     spacing: np.ndarray
     noise: float
     colors: np.ndarray | None = None
-    scattered: np.ndarray | None = None
     loose: np.ndarray | None = None
 
     @cached_property
@@ -55,15 +53,11 @@ class Support:
         A tenth less for loose ones, which any surface through them lies on.
         """
         radii = spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
-        return self._vouching(radii if self.loose is None else np.where(self.loose, LOOSE_RADIUS * radii, radii))
+        return radii if self.loose is None else np.where(self.loose, LOOSE_RADIUS * radii, radii)
 
     def thickness(self, sigmas: float) -> np.ndarray:
         """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, or a fifth of the local spacing."""
-        return self._vouching(np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing))
-
-    def _vouching(self, extent: np.ndarray) -> np.ndarray:
-        """The extents (n,) of discs, negative for scattered points: nothing lies on those."""
-        return extent if self.scattered is None else np.where(self.scattered, -1.0, extent)
+        return np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing)
 
 
 class Discs(NamedTuple):
