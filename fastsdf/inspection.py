@@ -53,7 +53,7 @@ def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str
     half_extent_m = measured.transform.half_extent_m
     resolved = resolve_settings(
         config,
-        spacing_m=measured.geometry.median_spacing,
+        spacing_m=measured.facts["spacing_m"],
         area_m2=measured.geometry.area,
         half_extent_m=half_extent_m,
         device=device,

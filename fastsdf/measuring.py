@@ -58,7 +58,8 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     _require_points(len(in_box), len(cloud), "belong together")
     points = points[torch.as_tensor(inside, device=device)]
     scanned = measure_local_geometry(points)
-    points, chosen = merge_close(points, _merged_edge(scanned))
+    edge = _merged_edge(scanned)
+    points, chosen = merge_close(points, edge)
     geometry, merged = measure_local_geometry(points) if len(points) < len(in_box) else scanned, len(points)
     for _ in range(OUTLIER_ROUNDS):
         good = ~outlying(points, geometry)
@@ -70,6 +71,7 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     kept = replace(in_box.select(chosen.cpu().numpy()), points=points.cpu().numpy())
     facts = {
         **_scan_facts(cloud, transform, geometry),
+        "spacing_m": max(min(scanned.median_spacing, geometry.median_spacing), edge),
         "points_in_box": len(in_box),
         "points_fitted": len(kept),
         "scanned_noise_m": scanned.noise,
@@ -100,7 +102,6 @@ def _scan_facts(cloud: PointCloud, transform: SceneTransform, geometry: LocalGeo
     return {
         "points": len(cloud),
         "extent_m": [round(float(e), 4) for e in extent],
-        "spacing_m": geometry.median_spacing,
         "noise_m": geometry.noise,
         "noise_spread": round(geometry.noise_spread, 3),
         "area_m2": geometry.area,
