@@ -17,6 +17,7 @@ from fastsdf.errors import InputError, MeshingError
 from fastsdf.field import HashGridSDF
 from fastsdf.meshing import (
     BoxClip,
+    drop_loose_pieces,
     drop_small_components,
     extract_surface,
     extract_watertight,
@@ -243,8 +244,6 @@ class FittedField:
             keep |= in_small_holes(surface, keep, config.close_holes_m)
         kept = keep_faces(surface, keep)
         if len(kept.faces) == 0:
-            raise MeshingError(
-                "no part of the surface is supported by the scan; train longer (--steps), or keep everything with "
-                "--set mesh.support_points=0"
-            )
-        return kept
+            advice = "train longer (--steps), or keep everything with --set mesh.support_points=0"
+            raise MeshingError(f"no part of the surface is supported by the scan; {advice}")
+        return drop_loose_pieces(kept, discs)

@@ -148,3 +148,24 @@ def test_wide_gaps_stay_open() -> None:
 
 def test_a_gap_is_not_bridged_off_its_plane() -> None:
     assert not bridges_gap(flat_mesh(41, height=0.02), ring_scan(0.1), gap_spacings=6.0, sigmas=3.0).any()
+
+
+@pytest.mark.parametrize(("loose_from", "pieces"), [(0.0, 2), (0.3, 1), (1.0, 2)])
+def test_a_piece_of_unknown_normals_alone_is_dropped(loose_from: float, pieces: int) -> None:
+    main, away = flat_mesh(), flat_mesh(11, height=0.5)
+    faces = np.concatenate([main.faces, away.faces + len(main.vertices)])
+    both = TriangleMesh(
+        np.concatenate([main.vertices, away.vertices]), faces, np.tile([0.0, 0.0, 1.0], (41**2 + 11**2, 1))
+    )
+    loose = both.vertices[:, 2] >= loose_from  # none but the piece in the air, or all points: then nothing is known
+    support = Support(both.vertices, np.tile([0.0, 0.0, 1.0], (len(loose), 1)), np.full(len(loose), SPACING), 0.001)
+    discs = make_discs(replace(support, loose=loose), 1.5, 3.0, "cpu")
+    kept = trim.drop_loose_pieces(as_surface(both), discs)
+    assert len(kept.faces) == (len(faces) if pieces == 2 else len(main.faces))
+
+
+def test_loose_points_beside_known_surface_keep_theirs() -> None:
+    mesh = flat_mesh()
+    support = Support(mesh.vertices, np.tile([0.0, 0.0, 1.0], (len(mesh.vertices), 1)), np.full(41**2, SPACING), 0.001)
+    discs = make_discs(replace(support, loose=mesh.vertices[:, 0] > 0.6), 1.5, 3.0, "cpu")
+    assert len(trim.drop_loose_pieces(as_surface(mesh), discs).faces) == len(mesh.faces)

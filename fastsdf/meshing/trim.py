@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fastsdf.cloud_thinning import even_subset
 from fastsdf.meshing.attributes import scan_colors, with_support
-from fastsdf.meshing.clean import sum_at_corners
+from fastsdf.meshing.clean import components, keep_faces, sum_at_corners
 from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, in_chunks
 from fastsdf.meshing.surface import Surface
 from fastsdf.vectors import dot
@@ -18,6 +18,7 @@ GAP_NEIGHBOURS = 24
 GAP_THINNING = 1.5
 MAX_OPEN_ANGLE = math.radians(150.0)
 RELAXATIONS = 4
+FIRM_SHARE = 0.05
 KEPT_SHARE = 0.5 - 1e-9  # a tie counts as supported, whatever the order of summation
 
 
@@ -42,6 +43,33 @@ def judge_vertices(surface: Surface, discs: Discs, required: float, gap_spacings
     supported = on_discs.index_fill(0, weak[bridged], 1.0)
     kept = relax_over_mesh(surface.faces, torch.stack((on_discs, supported), dim=1)) >= KEPT_SHARE
     return with_support(replace(surface, colors=colors), counts, kept[:, 0]), kept[:, 1]
+
+
+def drop_loose_pieces(surface: Surface, discs: Discs) -> Surface:
+    """The mesh without pieces that only points of unknown normal vouch for; the largest piece always stays.
+
+    Such discs turn with the surface, so that any surface through a few points fits them: beside other surface they are
+    thin parts, alone they are outliers. A piece stays if a twentieth of its vertices lies on discs whose normal is
+    known.
+
+    Args:
+        surface: with vertex normals.
+        discs: those of the scan, on the mesh's device.
+    """
+    assert surface.normals is not None
+    firm = (~discs.loose).nonzero()[:, 0]
+    if len(surface.faces) == 0 or len(firm) in (0, len(discs.loose)):
+        return surface
+    number, piece = components(surface.faces, len(surface.vertices))
+    largest = int(piece.bincount().argmax())
+    of_vertex = torch.full_like(surface.vertices[:, 0], largest, dtype=torch.int64)
+    of_vertex[surface.faces.flatten()] = piece.repeat_interleave(3)
+    small = (of_vertex != largest).nonzero()[:, 0]
+    counts, _ = look_up(surface.vertices[small], surface.normals[small], discs.take(firm))
+    size = of_vertex[small].bincount(minlength=number)
+    known = of_vertex[small][counts > 0].bincount(minlength=number)
+    keep = known >= FIRM_SHARE * size
+    return keep_faces(surface, keep[piece])
 
 
 def look_up(vertices: Tensor, normals: Tensor, discs: Discs) -> tuple[Tensor, Tensor | None]:
