@@ -46,20 +46,21 @@ class Orientation:
     doubtful_share: float
 
 
-def orient(around: PointIndex, normals: Tensor, spacing: Tensor) -> Orientation:
+def orient(around: PointIndex, normals: Tensor, spacing: Tensor, noise: float = 0.0) -> Orientation:
     """Turns unoriented normals towards the air.
 
     Args:
         around: index over the scan (n, 3) float64.
         normals: (n, 3) unit normals of arbitrary sign.
         spacing: (n,) local point spacing.
+        noise: standard deviation of the points.
     """
     points = around.points
     cell = grid_cell(points, spacing)
     grid = occupancy(points, cell)
     p, n = surfels(points, cell)
     paths = free_paths(grid, p, n) / cell
-    open_ = torch.where(other_faces(p, n, around, normals, cell), 0.0, paths)
+    open_ = torch.where(other_faces(p, n, around, normals, cell, noise), 0.0, paths)
     difference = open_[:, 0] - open_[:, 1]
     index = point_index(p)
     score = _smooth(index, n, torch.tanh(difference / SCALE_CELLS), cell)

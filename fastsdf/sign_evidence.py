@@ -130,7 +130,7 @@ def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry
 
 def _by_paths(normals: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:
     """Unit normals of any sign, turned by free paths; with confidence 0 if these leave too much in doubt."""
-    found = orient(geometry.index, normals, geometry.spacing)
+    found = orient(geometry.index, normals, geometry.spacing, geometry.noise)
     facts = {"sign_evidence": "free paths", "doubtful_share": round(found.doubtful_share, 4)}
     if found.doubtful_share > MAX_DOUBTFUL_SHARE:
         facts["sign_evidence"] = "none (free paths leave too many points in doubt)"

@@ -44,3 +44,13 @@ def test_a_wall_beside_a_floor_is_no_board() -> None:
     floor = sheet((0, 0), (1, 1), 0.0, 0)
     wall = sheet((0, 0), (1, 1), 0.0, 1)[:, [2, 0, 1]]
     assert found([floor, wall], [(0, 0, 1), (1, 0, 0)], [[0.01, 0.5, 0.0]]) == [[False, False]]
+
+
+def test_noise_is_no_second_face() -> None:
+    rng = np.random.default_rng(0)
+    wall = sheet((0, 0), (1, 1), 0.0, 0)
+    wall[:, 2] += 0.01 * rng.normal(size=len(wall))
+    points, axis = torch.from_numpy(wall), torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(wall), 3)
+    places, index = points[(points[:, :2] - 0.5).abs().amax(1) < 0.4], point_index(points)
+    assert float(other_faces(places, axis[: len(places)], index, axis, CELL).any(1).double().mean()) > 0.3
+    assert float(other_faces(places, axis[: len(places)], index, axis, CELL, 0.01).any(1).double().mean()) < 0.01

@@ -158,7 +158,7 @@ def test_a_piece_of_unknown_normals_alone_is_dropped(loose_from: float, pieces: 
         np.concatenate([main.vertices, away.vertices]), faces, np.tile([0.0, 0.0, 1.0], (41**2 + 11**2, 1))
     )
     loose = both.vertices[:, 2] >= loose_from  # none but the piece in the air, or all points: then nothing is known
-    support = Support(both.vertices, np.tile([0.0, 0.0, 1.0], (len(loose), 1)), np.full(len(loose), SPACING), 0.001)
+    support = Support(both.vertices, up, np.full(len(loose), SPACING), 0.001)
     discs = make_discs(replace(support, loose=loose), 1.5, 3.0, "cpu")
     kept = trim.drop_loose_pieces(as_surface(both), discs)
     assert len(kept.faces) == (len(faces) if pieces == 2 else len(main.faces))
