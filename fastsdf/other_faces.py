@@ -22,7 +22,8 @@ def other_faces(p: Tensor, n: Tensor, around: PointIndex, normals: Tensor, cell:
     """(m, 2) bool: whether the scan has a second face close to surfels, on the side of the normal and on the other.
 
     Two faces of .4 to 1.6 cells apart that face along one axis are those of a board: scanners seldom see into gaps as
-    narrow. Below four deviations of the noise nothing is told apart. At a step, where a face ends beside another, points of the second lie on one side only; those do not count.
+    narrow. Below four deviations of the noise nothing is told apart. At a step, where a face ends beside another,
+    points of the second lie on one side only; those do not count.
 
     Args:
         p, n: (m, 3) surfels and their unit normals of arbitrary sign.

@@ -154,9 +154,8 @@ def test_a_gap_is_not_bridged_off_its_plane() -> None:
 def test_a_piece_of_unknown_normals_alone_is_dropped(loose_from: float, pieces: int) -> None:
     main, away = flat_mesh(), flat_mesh(11, height=0.5)
     faces = np.concatenate([main.faces, away.faces + len(main.vertices)])
-    both = TriangleMesh(
-        np.concatenate([main.vertices, away.vertices]), faces, np.tile([0.0, 0.0, 1.0], (41**2 + 11**2, 1))
-    )
+    up = np.tile([0.0, 0.0, 1.0], (len(main.vertices) + len(away.vertices), 1))
+    both = TriangleMesh(np.concatenate([main.vertices, away.vertices]), faces, up)
     loose = both.vertices[:, 2] >= loose_from  # none but the piece in the air, or all points: then nothing is known
     support = Support(both.vertices, up, np.full(len(loose), SPACING), 0.001)
     discs = make_discs(replace(support, loose=loose), 1.5, 3.0, "cpu")
