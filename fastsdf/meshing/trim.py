@@ -12,13 +12,16 @@ from fastsdf.meshing.attributes import scan_colors, with_support
 from fastsdf.meshing.clean import components, keep_faces, sum_at_corners
 from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, in_chunks
 from fastsdf.meshing.surface import Surface
+from fastsdf.quantiles import median
 from fastsdf.vectors import dot
 
 GAP_NEIGHBOURS = 24
 GAP_THINNING = 1.5
 MAX_OPEN_ANGLE = math.radians(150.0)
 RELAXATIONS = 4
-FIRM_SHARE = 0.05
+FIRM_SHARE = 0.15
+SPARSE_RADII = 2.0
+SPARSE_SHARE = 0.5
 KEPT_SHARE = 0.5 - 1e-9  # a tie counts as supported, whatever the order of summation
 
 
@@ -46,11 +49,11 @@ def judge_vertices(surface: Surface, discs: Discs, required: float, gap_spacings
 
 
 def drop_loose_pieces(surface: Surface, discs: Discs) -> Surface:
-    """The mesh without pieces that only points of unknown normal vouch for; the largest piece always stays.
+    """The mesh without pieces that only sparse points of unknown normal vouch for; the largest piece always stays.
 
     Such discs turn with the surface, so that any surface through a few points fits them: beside other surface they are
-    thin parts, alone they are outliers. A piece stays if a twentieth of its vertices lies on discs whose normal is
-    known.
+    thin parts, alone and sparse they are outliers. A piece goes if less than a seventh of its vertices lie on discs
+    whose normal is known, and most of the nearest discs are larger than twice the median one.
 
     Args:
         surface: with vertex normals.
@@ -61,14 +64,14 @@ def drop_loose_pieces(surface: Surface, discs: Discs) -> Surface:
     if len(surface.faces) == 0 or len(firm) in (0, len(discs.loose)):
         return surface
     number, piece = components(surface.faces, len(surface.vertices))
-    largest = int(piece.bincount().argmax())
-    of_vertex = torch.full_like(surface.vertices[:, 0], largest, dtype=torch.int64)
+    of_vertex = torch.empty(len(surface.vertices), dtype=torch.int64, device=piece.device)
     of_vertex[surface.faces.flatten()] = piece.repeat_interleave(3)
-    small = (of_vertex != largest).nonzero()[:, 0]
-    counts, _ = look_up(surface.vertices[small], surface.normals[small], discs.take(firm))
-    size = of_vertex[small].bincount(minlength=number)
-    known = of_vertex[small][counts > 0].bincount(minlength=number)
-    keep = known >= FIRM_SHARE * size
+    small = (of_vertex != piece.bincount().argmax()).nonzero()[:, 0]
+    places, of_vertex = surface.vertices[small], of_vertex[small]
+    known = look_up(places, surface.normals[small], discs.take(firm))[0] > 0
+    sparse = discs.radii[discs.index.query(places, 1)[1][:, 0]] > SPARSE_RADII * median(discs.radii)
+    size, on_known, on_sparse = (of_vertex[chosen].bincount(minlength=number) for chosen in (..., known, sparse))
+    keep = (on_known >= FIRM_SHARE * size) | (on_sparse < SPARSE_SHARE * size)
     return keep_faces(surface, keep[piece])
 
 
