@@ -19,7 +19,6 @@ MIN_POINTS = 100
 MERGED_SIGMAS = 2.0
 MERGED_SPACINGS = 0.5
 LEAST_SPACINGS = 0.05
-OUTLIER_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,8 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     edge = _merged_edge(scanned)
     points, chosen = merge_close(points, edge)
     geometry, merged = measure_local_geometry(points) if len(points) < len(in_box) else scanned, len(points)
-    for _ in range(OUTLIER_ROUNDS):
-        good = ~outlying(points, geometry)
-        if good.all():
-            break
+    good = ~outlying(points, geometry)
+    if not good.all():
         points, chosen = points[good], chosen[good]
         _require_points(len(points), len(cloud), "lie on surfaces")
         geometry = measure_local_geometry(points)

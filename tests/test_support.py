@@ -150,17 +150,21 @@ def test_a_gap_is_not_bridged_off_its_plane() -> None:
     assert not bridges_gap(flat_mesh(41, height=0.02), ring_scan(0.1), gap_spacings=6.0, sigmas=3.0).any()
 
 
-@pytest.mark.parametrize(("loose_from", "pieces"), [(0.0, 2), (0.3, 1), (1.0, 2)])
-def test_a_piece_of_unknown_normals_alone_is_dropped(loose_from: float, pieces: int) -> None:
+@pytest.mark.parametrize(
+    ("loose_from", "sparser", "dropped"),
+    [(0.3, 4.0, True), (0.3, 1.0, False), (0.6, 4.0, False), (0.0, 4.0, False)],
+    ids=["sparse", "as dense as the rest", "normals known", "all unknown"],
+)
+def test_a_sparse_piece_of_unknown_normals_alone_is_dropped(loose_from: float, sparser: float, dropped: bool) -> None:
     main, away = flat_mesh(), flat_mesh(11, height=0.5)
     faces = np.concatenate([main.faces, away.faces + len(main.vertices)])
     up = np.tile([0.0, 0.0, 1.0], (len(main.vertices) + len(away.vertices), 1))
     both = TriangleMesh(np.concatenate([main.vertices, away.vertices]), faces, up)
-    loose = both.vertices[:, 2] >= loose_from  # none but the piece in the air, or all points: then nothing is known
-    support = Support(both.vertices, up, np.full(len(loose), SPACING), 0.001)
-    discs = make_discs(replace(support, loose=loose), 1.5, 3.0, "cpu")
-    kept = trim.drop_loose_pieces(as_surface(both), discs)
-    assert len(kept.faces) == (len(faces) if pieces == 2 else len(main.faces))
+    height = both.vertices[:, 2]
+    spacing = np.where(height > 0.3, sparser, 1.0) * SPACING
+    support = Support(both.vertices, up, spacing, 0.001, loose=height >= loose_from)
+    kept = trim.drop_loose_pieces(as_surface(both), make_discs(support, 1.5, 3.0, "cpu"))
+    assert len(kept.faces) == len(main.faces if dropped else faces)
 
 
 def test_loose_points_beside_known_surface_keep_theirs() -> None:
