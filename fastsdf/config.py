@@ -112,7 +112,7 @@ class ViscosityConfig(_Section):
 class LossConfig(_Section):
     """Weights of the loss terms; a term of weight 0 is not computed. Weights stay as given when eps reaches 0."""
 
-    surface: float = Field(default=6000.0, ge=0, description="mean |u| on the points")
+    surface: float = Field(default=12000.0, ge=0, description="mean |u| on the points")
     inter: float = Field(default=100.0, ge=0, description="mean exp(-sharpness*|u|) off the surface")
     inter_sharpness: float = Field(default=100.0, gt=0, description="of the inter term, per unit-frame length")
     eikonal_off_surface: float = Field(default=50.0, ge=0, description="(viscous) eikonal residual off the surface")
