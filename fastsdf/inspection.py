@@ -87,6 +87,8 @@ def inspection_rows(facts: dict[str, Any]) -> list[Row]:
     return [
         ("points", facts["points"], ""),
         ("points in the scene's box", facts["points_in_box"], ""),
+        ("... closer than the noise, merged", 100 * facts["merged_share"], "%"),
+        ("... outliers, left out", 100 * facts["outlier_share"], "%"),
         ("lowest corner of all points", low, "m"),
         ("highest corner of all points", high, "m"),
         ("extent of the box", " x ".join(f"{value:.2f}" for value in facts["extent_m"]), "m"),

@@ -71,7 +71,8 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
         "spacing_m": max(min(scanned.median_spacing, geometry.median_spacing), edge),
         "points_in_box": len(in_box),
         "points_fitted": len(kept),
-        "scanned_noise_m": scanned.noise,
+        "noise_m": scanned.noise,
+        "fitted_noise_m": geometry.noise,
         "merged_share": round(1 - merged / len(in_box), 5),
         "outlier_share": round(1 - len(kept) / merged, 5),
     }
@@ -99,7 +100,6 @@ def _scan_facts(cloud: PointCloud, transform: SceneTransform, geometry: LocalGeo
     return {
         "points": len(cloud),
         "extent_m": [round(float(e), 4) for e in extent],
-        "noise_m": geometry.noise,
         "noise_spread": round(geometry.noise_spread, 3),
         "area_m2": geometry.area,
         "units": cloud.units,

@@ -190,7 +190,8 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     trust = _array(content, "trust")
     trust = np.ones_like(spacing) if trust is None else trust
     surface = SurfacePoints(points, normals, confidence, spacing, trust, *corners, _array(content, "views"))
-    support = support_of(surface, transform, facts["noise_m"], _array(content, "colors"))
+    noise_m = facts.get("fitted_noise_m", facts["noise_m"])  # older checkpoints have one noise
+    support = support_of(surface, transform, noise_m, _array(content, "colors"))
     return PreparedScan(transform, support, surface, facts, _array(content, "measured"), _array(content, "held_out"))
 
 

@@ -20,6 +20,8 @@ METRIC_NAMES = {
     "error_estimate_m": ("error of the surface, estimated", 1e3, "mm"),
 }
 
+LEFT_OUT = {"merged_share": "... closer than the noise, merged", "outlier_share": "... outliers, left out"}
+
 
 def metrics_table(metrics: Mapping[str, Any], residual: Mapping[str, float]) -> Table:
     """Metrics of a run (``metrics`` of run.json) and of its |u| at the points (name -> millimetres)."""
@@ -46,6 +48,7 @@ def scan_table(facts: Mapping[str, Any]) -> Table:
     rows = [
         ("points", format_value(facts["points"]), ""),
         ("points in the scene's box", format_value(facts["points_in_box"]), ""),
+        *((name, format_value(100 * facts[key]), "%") for key, name in LEFT_OUT.items() if key in facts),
         ("extent", extent, "m"),
         ("spacing", format_value(1e3 * facts["spacing_m"]), "mm"),
         ("noise", format_value(1e3 * facts["noise_m"]), "mm"),
