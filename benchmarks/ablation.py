@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fits one scan under several settings and seeds, scores every mesh and prints the means as a Markdown table.
 
-    python benchmarks/ablation.py benchmarks/viscosity.yaml SCAN REFERENCE --observed VISIBLE -o runs/ablation
+    python benchmarks/ablation.py benchmarks/defaults.yaml SCAN REFERENCE --observed VISIBLE -o runs/ablation
 
 The settings file maps a variant's name to a list of ``section.key=value``. Finished fits and scores in the output
 folder are kept, so an interrupted ablation goes on where it stopped. All runs and scores are also written to
@@ -19,9 +19,9 @@ import yaml
 
 from fastsdf.runtime import choose_device
 from harness import Rows, environment
-from processes import fastsdf, score
+from processes import FIGURES, evaluated, fastsdf
 
-COLUMNS = ("CD mm", "F1cm", "NC", "hallucinated %", "accuracy mm", "completeness mm", "training s")
+COLUMNS = ("CD mm", "F1cm", "NC", "signed NC", "thin", "flat deg", "flat mm", "hallucinated %", "training s")
 
 
 def run_variant(scan: Path, folder: Path, settings: list[str], seed: int) -> None:
@@ -32,11 +32,11 @@ def run_variant(scan: Path, folder: Path, settings: list[str], seed: int) -> Non
     subprocess.run(fastsdf("fit", scan, "-o", folder, "--seed", seed, *sets), check=True)
 
 
-def score_run(folder: Path, reference: Path, observed: Path | None) -> dict[str, float]:
+def score_run(folder: Path, reference: Path, observed: Path | None) -> dict[str, float | None]:
     """The figures of a finished run."""
-    scores = score(folder / "mesh.ply", reference, observed, folder / "scores.json")
+    found = evaluated(folder / "mesh.ply", reference, observed, folder / "scores.json")
     training = json.loads((folder / "run.json").read_text())["seconds"]["training"]
-    return {**{name: scores[name] for name in COLUMNS[:-1]}, COLUMNS[-1]: training}
+    return {**{name: FIGURES[name](found) for name in COLUMNS[:-1]}, COLUMNS[-1]: training}
 
 
 def table(rows: list[dict[str, object]]) -> str:
