@@ -11,24 +11,28 @@ from fastsdf.vectors import dot
 ONTO_SIGMAS = 3.5
 REACH_SPACINGS = 2.5
 LEAST_SHARE = 0.01
+SPARSE_SPACINGS = 4.0
+SPARSE_ROUGHNESS = 0.5
 CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 
 
 def outlying(points: Tensor, geometry: LocalGeometry) -> Tensor:
-    """(n,) bool: points on no plane of their neighbours, these counted by their trust; below a hundredth is none.
+    """(n,) bool: points on no plane of their neighbours, and sparse ones whose neighbours fill space.
 
-    Between two surfaces, planes are trusted and miss the point; in clutter, where no plane fits and little is trusted,
-    one neighbour that agrees is enough, so that thin parts with few points are kept. Outliers in the air that agree
-    with each other by chance stay too; surface that only those vouch for is dropped later
-    (`fastsdf.meshing.trim.drop_loose_pieces`). A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations
-    of the noise thick on either side.
+    Planes count by their trust; below a hundredth is none.     Between two surfaces, planes are trusted and miss the point; in
+    clutter, where no plane fits and little is trusted, one neighbour that agrees is enough, so that thin parts with few
+    points are kept. A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations of the noise thick on either
+    side. Outliers in the air agree with each other by chance. Those go whose spacing is above four medians and whose
+    roughness above half their spacing (points that are even in space have .7, a surface has that of its noise);
+    surface that only the others vouch for is dropped later (`fastsdf.meshing.trim.drop_loose_pieces`).
 
     Args:
         points: (n, 3) float64.
         geometry: of these points.
     """
     shares = [_share_on(points, rows, geometry) for rows in geometry.nearest.split(chunk_size(points.device, *CHUNK))]
-    return torch.cat(shares) < LEAST_SHARE
+    sparse = geometry.spacing > SPARSE_SPACINGS * geometry.median_spacing
+    return (torch.cat(shares) < LEAST_SHARE) | (sparse & (geometry.roughness > SPARSE_ROUGHNESS * geometry.spacing))
 
 
 def _share_on(points: Tensor, nearest: Tensor, geometry: LocalGeometry) -> Tensor:
