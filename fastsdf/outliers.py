@@ -19,12 +19,14 @@ CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 def outlying(points: Tensor, geometry: LocalGeometry) -> Tensor:
     """(n,) bool: points on no plane of their neighbours, and sparse ones whose neighbours fill space.
 
-    Planes count by their trust; below a hundredth is none.     Between two surfaces, planes are trusted and miss the point; in
-    clutter, where no plane fits and little is trusted, one neighbour that agrees is enough, so that thin parts with few
-    points are kept. A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations of the noise thick on either
-    side. Outliers in the air agree with each other by chance. Those go whose spacing is above four medians and whose
-    roughness above half their spacing (points that are even in space have .7, a surface has that of its noise);
-    surface that only the others vouch for is dropped later (`fastsdf.meshing.trim.drop_loose_pieces`).
+    Planes count by their trust; below a hundredth is none. Between two surfaces, planes are trusted and miss the point;
+    in clutter, where no plane fits and little is trusted, one neighbour that agrees is enough, so that thin parts with
+    few points are kept. A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations of the noise thick on
+    either side.
+
+    Outliers in the air agree with each other by chance. Those go whose spacing is above four medians and whose
+    roughness above half their spacing (points that are even in space have .7, a surface has that of its noise); surface
+    that only the others vouch for is dropped later (`fastsdf.meshing.trim.drop_loose_pieces`).
 
     Args:
         points: (n, 3) float64.
