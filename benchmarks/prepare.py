@@ -135,10 +135,10 @@ def check(cloud: PointCloud, config: FitConfig, device: str) -> None:
     apart = (signs[0].confidence - signs[1].confidence.cpu()).abs()
     typer.echo(f"orientation: {equal:.6f} of the signs are equal, confidence differs by {apart.mean():.2e} in the mean")
     normals = signs[0].sign[:, None] * one.normals
-    arguments = (one.spacing, one.nearest, one.noise, smoothing_rounds(config, one))
+    arguments = (one.spacing, one.nearest, one.noises, smoothing_rounds(config, one))
     moved = smooth_points(here, normals, *arguments)[0]
     moved_there = smooth_points(
-        there, normals.to(device), arguments[0].to(device), arguments[1].to(device), *arguments[2:]
+        there, normals.to(device), *(values.to(device) for values in arguments[:3]), arguments[3]
     )
     typer.echo(f"smoothing: points differ by {(moved - moved_there[0].cpu()).norm(dim=1).max():.2e} m at most")
 

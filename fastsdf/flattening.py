@@ -49,7 +49,7 @@ class _Planes(NamedTuple):
 
 
 def flatten_points(
-    points: Tensor, smooth: Tensor, normals: Tensor, index: PointIndex, noise: float, neighbours: int
+    points: Tensor, smooth: Tensor, normals: Tensor, index: PointIndex, noise: Tensor, neighbours: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points and normals with the noise averaged out over planes.
 
@@ -58,14 +58,14 @@ def flatten_points(
         smooth: (n, 3) where they go if no plane explains them.
         normals: (n, 3) unit normals; neighbours that face another way count as another surface.
         index: over the points, in whatever frame.
-        noise: standard deviation of the noise, in the units of the points.
+        noise: (n,) standard deviation of the noise at each point, in the units of the points.
         neighbours: size of the neighbourhoods; 0 moves none.
 
     Returns:
         (n, 3) points, those on planes moved by at most two ``noise``, (n, 3) unit normals, and (n,) bool, which are on
         planes.
     """
-    if neighbours == 0 or noise <= 0:
+    if neighbours == 0 or noise.max() <= 0:
         return smooth, normals, torch.zeros(len(points), dtype=torch.bool, device=points.device)
     centers = morton_grid(points).codes(points).argsort(stable=True)[::POINTS_PER_PLANE]
     count = min(neighbours + 1, len(points))
@@ -78,17 +78,17 @@ def flatten_points(
     on = torch.zeros(len(points), dtype=torch.bool, device=points.device)
     for part in torch.arange(len(points), device=points.device).split(size):
         distance, which = near.query(index.points[part], PLANES_PER_POINT)
-        place, normal, found = _onto(points[part], normals[part], planes, distance, which, noise)
+        place, normal, found = _onto(points[part], normals[part], planes, distance, which, noise[part, None])
         moved[part[found]], turned[part[found]], on[part] = place[found], normal[found], found
     return moved, turned, on
 
 
 def _onto(
-    points: Tensor, normals: Tensor, planes: _Planes, distance: Tensor, which: Tensor, noise: float
+    points: Tensor, normals: Tensor, planes: _Planes, distance: Tensor, which: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points (m, 3) moved onto the mean of those planes ``which`` (m, j) they lie on, its normal, and whether to move.
 
-    ``distance`` (m, j) is to the points that the planes were fitted around.
+    ``distance`` (m, j) is to the points that the planes were fitted around, ``noise`` (m, 1) that of the points.
     """
     normal = planes.normals[which]
     offset = dot(points[:, None] - planes.through[which], normal)
@@ -100,19 +100,19 @@ def _onto(
     return place, torch.nn.functional.normalize((weight * normal).sum(1), dim=1), usable.sum(1) >= AGREEING_PLANES
 
 
-def _fit_planes(points: Tensor, normals: Tensor, nearest: Tensor, noise: float) -> _Planes:
+def _fit_planes(points: Tensor, normals: Tensor, nearest: Tensor, noise: Tensor) -> _Planes:
     """The planes of the rows ``nearest`` (m, k) of neighbours, the point itself first."""
-    own, facing = points[nearest[:, 0]], normals[nearest[:, 0]]
+    own, facing, sigma = points[nearest[:, 0]], normals[nearest[:, 0]], noise[nearest[:, 0]]
     apart = points[nearest] - own[:, None]
     distance = apart.norm(dim=-1)
-    beside = dot(apart, facing[:, None]).abs() < ONTO_SIGMAS * noise + ONTO_SLOPE * distance
+    beside = dot(apart, facing[:, None]).abs() < ONTO_SIGMAS * sigma[:, None] + ONTO_SLOPE * distance
     weight = (beside & (dot(normals[nearest], facing[:, None]) > MIN_COSINE)).to(points.dtype)
     _, offset, _, _ = _plane(apart, weight, facing)
-    weight = weight * (offset.abs() < OUTLIER_SIGMAS * noise)
+    weight = weight * (offset.abs() < OUTLIER_SIGMAS * sigma[:, None])
     normal, offset, shift, deviation = _plane(apart, weight, facing)
-    fits = (weight.sum(1) >= MIN_SHARE * nearest.shape[1]) & (deviation < MAX_DEVIATION * noise)
-    fits &= (shift.abs() < OUTLIER_SIGMAS * noise) & (dot(normal, facing) > MIN_COSINE)
-    fits &= _bend(distance, offset, weight) < MAX_BEND_SIGMAS * noise
+    fits = (weight.sum(1) >= MIN_SHARE * nearest.shape[1]) & (deviation < MAX_DEVIATION * sigma)
+    fits &= (shift.abs() < OUTLIER_SIGMAS * sigma) & (dot(normal, facing) > MIN_COSINE)
+    fits &= _bend(distance, offset, weight) < MAX_BEND_SIGMAS * sigma
     return _Planes(own + shift[:, None] * normal, normal, distance[:, -1], fits)
 
 

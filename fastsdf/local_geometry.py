@@ -11,8 +11,11 @@ from torch import Tensor
 from fastsdf.nearest import PointIndex, point_index
 from fastsdf.plane_fits import edge_preserving_normals, fit_planes
 from fastsdf.quantiles import median, quantiles
+from fastsdf.settings import EVEN_NOISE_SPREAD
 
 ROUGHNESS_TO_NOISE = 1.15
+
+MOST_NOISE = 3.0
 _CHUNK = 1 << 17
 
 
@@ -47,13 +50,26 @@ class LocalGeometry:
         return ROUGHNESS_TO_NOISE * median(self.roughness)
 
     @cached_property
+    def calm(self) -> Tensor:
+        """(n,) roughness of each point's calmest neighbour, which edges and corners do not raise."""
+        return torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(_CHUNK)])
+
+    @cached_property
     def noise_spread(self) -> float:
-        """How much the noise varies over the scan: upper quartile over median of each point's calmest neighbour's
-        roughness, which edges and corners do not raise. Even noise gives 1.2.
-        """
-        least = torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(_CHUNK)])
-        middle, upper = quantiles(least, (0.5, 0.75))
+        """How much the noise varies over the scan: upper quartile over median of ``calm``. Even noise gives 1.2."""
+        middle, upper = quantiles(self.calm, (0.5, 0.75))
         return float(upper) / max(float(middle), torch.finfo(torch.float64).tiny)
+
+    @cached_property
+    def noises(self) -> Tensor:
+        """(n,) ``noise`` at each point: that of the scan where it is even, else up to three times as much where the
+        neighbours are rougher than the scan's median, the calmest of each in the mean.
+        """
+        even = torch.full_like(self.spacing, self.noise)
+        if self.noise_spread < EVEN_NOISE_SPREAD:
+            return even
+        around = torch.cat([self.calm[rows].mean(1) for rows in self.nearest.split(_CHUNK)])
+        return even * (around / max(median(around), torch.finfo(torch.float64).tiny)).clamp(1.0, MOST_NOISE)
 
     @cached_property
     def area(self) -> float:

@@ -51,10 +51,10 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
     transform, kept, geometry = measured.transform, measured.kept, measured.geometry
     evidence = orient_scan(kept, measured.points, geometry, config.prepare.orientation, config.scene)
     rounds = smoothing_rounds(config, geometry)
-    local = transform.centered(measured.points)
-    smooth, normals = smooth_points(local, evidence.normals, geometry.spacing, geometry.nearest, geometry.noise, rounds)
+    local, noises = transform.centered(measured.points), geometry.noises
+    smooth, normals = smooth_points(local, evidence.normals, geometry.spacing, geometry.nearest, noises, rounds)
     points, normals, flat = flatten_points(
-        local, smooth, normals, geometry.index, geometry.noise, config.prepare.plane_neighbours
+        local, smooth, normals, geometry.index, noises, config.prepare.plane_neighbours
     )
     trust = torch.where(flat, config.prepare.plane_weight, geometry.trust)
     half = transform.half_extent_m

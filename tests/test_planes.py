@@ -30,9 +30,9 @@ def wall(rng: np.random.Generator, count: int = 5000, noise: float = NOISE) -> n
 
 def flatten(points: np.ndarray, normals: np.ndarray, neighbours: int = 96) -> tuple[np.ndarray, np.ndarray, float]:
     """`flatten_points` for arrays, with the points as they are where no plane explains them."""
-    cloud = torch.from_numpy(points)
+    cloud, noise = torch.from_numpy(points), torch.full((len(points),), NOISE, dtype=torch.float64)
     moved, turned, share = flatten_points(
-        cloud, cloud, torch.from_numpy(normals), point_index(cloud), NOISE, neighbours
+        cloud, cloud, torch.from_numpy(normals), point_index(cloud), noise, neighbours
     )
     return moved.numpy(), turned.numpy(), float(share.double().mean())
 
@@ -143,5 +143,21 @@ def test_nothing_moves_where_it_is_switched_off_or_free_of_noise() -> None:
     points = torch.from_numpy(wall(np.random.default_rng(8), 300))
     elsewhere, normals = points + 1, torch.ones_like(points)
     for noise, neighbours in ((NOISE, 0), (0.0, 96)):
-        moved, turned, flat = flatten_points(points, elsewhere, normals, point_index(points), noise, neighbours)
+        noises = torch.full_like(points[:, 0], noise)
+        moved, turned, flat = flatten_points(points, elsewhere, normals, point_index(points), noises, neighbours)
         assert moved is elsewhere and turned is normals and not flat.any()
+
+
+def test_each_point_is_judged_by_the_noise_at_its_place() -> None:
+    rng = np.random.default_rng(11)
+    points = torch.from_numpy(wall(rng))
+    far = points[:, 0] > 0.5
+    points[far, 2] *= 3  # three times the noise in one half
+    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(points), 3)
+    one = torch.full_like(points[:, 0], NOISE)
+    deep = far & (points[:, 0] > 0.65)
+    for noise, flat_there in ((one, False), (torch.where(far, 3 * NOISE, NOISE), True)):
+        moved, _, flat = flatten_points(points, points, up, point_index(points), noise, 96)
+        assert (float(flat[deep].double().mean()) > 0.9) == flat_there
+        assert float(flat[points[:, 0] < 0.35].double().mean()) > 0.9
+        assert (float(moved[deep, 2].abs().median()) < NOISE) == flat_there

@@ -42,7 +42,7 @@ def smooth_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`fastsdf.smoothing.smooth_points` for arrays."""
     tensors = torch.from_numpy(points), torch.from_numpy(normals), geometry.spacing, geometry.nearest
-    moved, turned = smoothing.smooth_points(*tensors, noise, rounds)
+    moved, turned = smoothing.smooth_points(*tensors, torch.full_like(geometry.spacing, noise), rounds)
     return moved.numpy(), turned.numpy()
 
 
@@ -124,7 +124,7 @@ def test_a_right_angle_keeps_its_edge() -> None:
 def test_nothing_to_do_returns_the_input(noise: float, rounds: int) -> None:
     geometry, noisy = plane().geometry, torch.from_numpy(plane().noisy)
     points, normals = smoothing.smooth_points(
-        noisy, geometry.normals, geometry.spacing, geometry.nearest, noise, rounds
+        noisy, geometry.normals, geometry.spacing, geometry.nearest, torch.full_like(geometry.spacing, noise), rounds
     )
     assert points is noisy and normals is geometry.normals
 
