@@ -56,27 +56,28 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     in_box = cloud.select(inside)
     _require_points(len(in_box), len(cloud), "belong together")
     points = points[torch.as_tensor(inside, device=device)]
-    scanned = measure_local_geometry(points)
-    edge = _merged_edge(scanned)
-    points, chosen = merge_close(points, edge)
-    geometry, merged = measure_local_geometry(points) if len(points) < len(in_box) else scanned, len(points)
-    good = ~outlying(points, geometry)
-    if not good.all():
-        points, chosen = points[good], chosen[good]
-        _require_points(len(points), len(cloud), "lie on surfaces")
-        geometry = measure_local_geometry(points)
-    kept = replace(in_box.select(chosen.cpu().numpy()), points=points.cpu().numpy())
+    noise_m, spacing_m, edge_m = _as_scanned(points)
+    points, chosen = merge_close(points, edge_m)
+    merged, good = len(points), ~outlying(points, measure_local_geometry(points))
+    points, chosen = points[good], chosen[good].cpu().numpy()
+    _require_points(len(points), len(cloud), "lie on surfaces")
+    kept, geometry = replace(in_box.select(chosen), points=points.cpu().numpy()), measure_local_geometry(points)
     facts = {
         **_scan_facts(cloud, transform, geometry),
-        "spacing_m": max(min(scanned.median_spacing, geometry.median_spacing), edge),
+        "noise_m": noise_m,
+        "spacing_m": max(min(spacing_m, geometry.median_spacing), edge_m),
         "points_in_box": len(in_box),
         "points_fitted": len(kept),
-        "noise_m": scanned.noise,
-        "fitted_noise_m": geometry.noise,
         "merged_share": round(1 - merged / len(in_box), 5),
         "outlier_share": round(1 - len(kept) / merged, 5),
     }
     return MeasuredScan(transform, kept, points, geometry, facts)
+
+
+def _as_scanned(points: Tensor) -> tuple[float, float, float]:
+    """Noise and median spacing of points (n, 3), and the edge of the cubes whose points become one."""
+    geometry = measure_local_geometry(points)
+    return geometry.noise, geometry.median_spacing, _merged_edge(geometry)
 
 
 def _merged_edge(geometry: LocalGeometry) -> float:
@@ -100,6 +101,7 @@ def _scan_facts(cloud: PointCloud, transform: SceneTransform, geometry: LocalGeo
     return {
         "points": len(cloud),
         "extent_m": [round(float(e), 4) for e in extent],
+        "fitted_noise_m": geometry.noise,
         "noise_spread": round(geometry.noise_spread, 3),
         "area_m2": geometry.area,
         "units": cloud.units,
