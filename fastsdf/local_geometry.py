@@ -14,7 +14,6 @@ from fastsdf.quantiles import median, quantiles
 from fastsdf.settings import EVEN_NOISE_SPREAD
 
 ROUGHNESS_TO_NOISE = 1.15
-
 MOST_NOISE = 3.0
 _CHUNK = 1 << 17
 

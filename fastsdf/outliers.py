@@ -9,6 +9,7 @@ from fastsdf.local_geometry import LocalGeometry
 from fastsdf.vectors import dot
 
 ONTO_SIGMAS = 3.5
+ONTO_SPACINGS = 0.2
 REACH_SPACINGS = 2.5
 LEAST_SHARE = 0.01
 SPARSE_SPACINGS = 4.0
@@ -21,8 +22,8 @@ def outlying(points: Tensor, geometry: LocalGeometry) -> Tensor:
 
     Planes count by their trust; below a hundredth is none. Between two surfaces, planes are trusted and miss the point;
     in clutter, where no plane fits and little is trusted, one neighbour that agrees is enough, so that thin parts with
-    few points are kept. A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations of the noise thick on
-    either side.
+    few points are kept. A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations of the noise, at least a
+    fifth of its spacing, thick on either side (a curved surface without noise leaves its planes).
 
     Outliers in the air agree with each other by chance. Those go whose spacing is above four medians and whose
     roughness above half their spacing (points that are even in space have .7, a surface has that of its noise); surface
@@ -43,6 +44,7 @@ def _share_on(points: Tensor, nearest: Tensor, geometry: LocalGeometry) -> Tenso
     toward = points[own, None] - points[around]
     offset = dot(toward, geometry.normals[around]).abs()
     along = (dot(toward, toward) - offset.square()).clamp_min(0.0).sqrt()
-    on = (offset < ONTO_SIGMAS * geometry.noise) & (along < REACH_SPACINGS * geometry.spacing[around])
-    trust = geometry.trust[around]
+    spacing, trust = geometry.spacing[around], geometry.trust[around]
+    thickness = (ONTO_SPACINGS * spacing).clamp_min(ONTO_SIGMAS * geometry.noise)
+    on = (offset < thickness) & (along < REACH_SPACINGS * spacing)
     return (on * trust).sum(1) / trust.sum(1)

@@ -84,7 +84,17 @@ def test_an_even_scan_keeps_its_points_and_their_attributes() -> None:
 
 
 def test_too_few_points_on_surfaces_are_no_scan() -> None:
-    wall = wall_and_air(0.003, 0.003, 0).numpy()[:90]
-    strays = np.random.default_rng(4).uniform(0, 4, (40, 3))
+    rng = np.random.default_rng(4)
+    wall = np.column_stack([rng.uniform(0, 0.3, (90, 2)), 0.001 * rng.normal(size=90)])
+    strays = np.column_stack([rng.uniform(0, 0.3, (25, 2)), rng.uniform(0.04, 0.15, 25)])
     with pytest.raises(ScanError, match=r"lie on surfaces"):
         measure_scan(PointCloud(np.concatenate([wall, strays])))
+
+
+def test_a_curved_surface_without_noise_is_kept() -> None:
+    rng = np.random.default_rng(5)
+    direction = rng.normal(size=(4000, 3))
+    ball = np.array([1.0, 1.0, 1.0]) + 0.3 * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    points = torch.cat([wall_and_air(0.0, 0.0, 0), torch.from_numpy(ball)])
+    assert float(outlying(points, measure_local_geometry(points)).double().mean()) < 1e-3
+    assert measure_scan(PointCloud(points.numpy())).facts["merged_share"] == 0

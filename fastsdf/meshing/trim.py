@@ -52,7 +52,7 @@ def drop_loose_pieces(surface: Surface, discs: Discs) -> Surface:
     """The mesh without pieces that only sparse points of unknown normal vouch for; the largest piece always stays.
 
     Such discs turn with the surface, so that any surface through a few points fits them: beside other surface they are
-    thin parts, alone and sparse they are outliers. A piece goes if less than a seventh of its vertices lie on discs
+    thin parts, alone and sparse they are outliers. A piece goes if less than 15% of its vertices lie on discs
     whose normal is known, and most of the nearest discs are larger than twice the median one.
 
     Args:
