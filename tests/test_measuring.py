@@ -85,8 +85,8 @@ def test_an_even_scan_keeps_its_points_and_their_attributes() -> None:
 
 def test_too_few_points_on_surfaces_are_no_scan() -> None:
     rng = np.random.default_rng(4)
-    wall = np.column_stack([rng.uniform(0, 0.3, (90, 2)), 0.001 * rng.normal(size=90)])
-    strays = np.column_stack([rng.uniform(0, 0.3, (25, 2)), rng.uniform(0.04, 0.15, 25)])
+    wall = np.column_stack([rng.uniform(0, 0.3, (92, 2)), 0.001 * rng.normal(size=92)])
+    strays = np.column_stack([rng.uniform(0, 0.3, (12, 2)), rng.uniform(0.05, 0.15, 12)])
     with pytest.raises(ScanError, match=r"lie on surfaces"):
         measure_scan(PointCloud(np.concatenate([wall, strays])))
 
