@@ -48,7 +48,7 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     (`fastsdf.outliers.outlying`) are then left out, and what remains is measured anew.
 
     Raises:
-        ScanError: if fewer than 100 points lie in the scene's box, or on surfaces in it.
+        ScanError: if fewer than 100 points lie in the scene's box, apart from each other, or on surfaces.
     """
     points = torch.as_tensor(np.require(cloud.points, np.float64, ["C", "W"]), device=device)
     transform = fit_transform(points)
@@ -58,6 +58,7 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     points = points[torch.as_tensor(inside, device=device)]
     noise_m, spacing_m, edge_m = _as_scanned(points)
     points, chosen = merge_close(points, edge_m)
+    _require_points(len(points), len(cloud), "lie further apart than the noise")
     merged, good = len(points), ~outlying(points, measure_local_geometry(points))
     points, chosen = points[good], chosen[good].cpu().numpy()
     _require_points(len(points), len(cloud), "lie on surfaces")
