@@ -28,6 +28,7 @@ from fastsdf.nearest import point_index
 from fastsdf.normalize import fit_transform
 from fastsdf.occupancy import occupancy
 from fastsdf.orientation import grid_cell, orient, surfels
+from fastsdf.outliers import outlying
 from fastsdf.pipeline import prepare_scan, resolve_for
 from fastsdf.runtime import synchronize
 from fastsdf.sampling import Sampler
@@ -90,22 +91,23 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     index = timed("- neighbours: build", point_index, points)
     timed("- neighbours: 17 of every point", index.query, points, 17)
     geometry = timed("- local geometry (with neighbours)", measure_local_geometry, points)
+    timed("- outliers", outlying, points, geometry)
     cell = timed("- orientation: cell", grid_cell, points, geometry.spacing)
     grid = timed("- orientation: voxels", occupancy, points, cell)
     p, n = timed("- orientation: surfels", surfels, points, cell)
     timed("- orientation: rays", free_paths, grid, p, n)
-    oriented = timed("- orientation (all)", orient, points, geometry.normals, geometry.spacing)
+    oriented = timed("- orientation (all)", orient, geometry.index, geometry.normals, geometry.spacing, geometry.noise)
     normals = oriented.sign[:, None] * geometry.normals
     arguments = (
         points,
         normals,
         geometry.spacing,
         geometry.nearest,
-        geometry.noise,
+        geometry.noises,
         smoothing_rounds(config, geometry),
     )
     smooth, normals = timed("- smoothing", smooth_points, *arguments)
-    known = (geometry.index, geometry.noise, config.prepare.plane_neighbours)
+    known = (geometry.index, geometry.noises, config.prepare.plane_neighbours)
     timed("- flattening", flatten_points, points, smooth, normals, *known)
 
 

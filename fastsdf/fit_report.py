@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from fastsdf.measuring import LEFT_OUT
 from fastsdf.pipeline import Session
 from fastsdf.runtime import describe_device, peak_memory_gib, versions
 from fastsdf.scan import TriangleMesh
@@ -80,7 +81,7 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
     return [
         ("sign evidence", facts["sign_evidence"], ""),
         ("noise of the scan", 1e3 * facts["noise_m"], "mm"),
-        *(("outliers left out", 100 * facts[key], "%") for key in ("outlier_share",) if key in facts),
+        *((name, 100 * facts[key], "%") for key, name in LEFT_OUT.items() if key in facts),
         ("faces", metrics["faces"], ""),
         ("mean |u| on the scan", None if residual_m is None else 1e3 * residual_m, "mm"),
         *((name, 1e3 * metrics[key], "mm") for key, name in ACCURACY_ROWS.items() if key in metrics),

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastsdf.config import FitConfig
 from fastsdf.field import FieldSpec
-from fastsdf.measuring import MeasuredScan, measure_scan
+from fastsdf.measuring import LEFT_OUT, MeasuredScan, measure_scan
 from fastsdf.quantiles import quantiles
 from fastsdf.runtime import choose_backend, choose_device
 from fastsdf.scan import PointCloud
@@ -87,8 +87,7 @@ def inspection_rows(facts: dict[str, Any]) -> list[Row]:
     return [
         ("points", facts["points"], ""),
         ("points in the scene's box", facts["points_in_box"], ""),
-        ("... closer than the noise, merged", 100 * facts["merged_share"], "%"),
-        ("... outliers, left out", 100 * facts["outlier_share"], "%"),
+        *((name, 100 * facts[key], "%") for key, name in LEFT_OUT.items()),
         ("lowest corner of all points", low, "m"),
         ("highest corner of all points", high, "m"),
         ("extent of the box", " x ".join(f"{value:.2f}" for value in facts["extent_m"]), "m"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.nearest import PointIndex, point_index
-from fastsdf.plane_fits import edge_preserving_normals, fit_planes
+from fastsdf.plane_fits import PlaneFits, edge_preserving_normals, fit_planes
 from fastsdf.quantiles import median, quantiles
 from fastsdf.settings import EVEN_NOISE_SPREAD
 
@@ -86,11 +86,28 @@ def measure_local_geometry(points: Tensor, neighbours: int = 16) -> LocalGeometr
         points: (n, 3) float64, n > neighbours.
         neighbours: size k of the neighbourhood, at least 16.
     """
+    index, nearest, spacing, fits = _neighbourhoods(points, neighbours)
+    return LocalGeometry(
+        spacing, *edge_preserving_normals(points, nearest, fits), _roughness(fits, neighbours), nearest, index
+    )
+
+
+def noise_and_spacing(points: Tensor, neighbours: int = 16) -> tuple[float, float]:
+    """`LocalGeometry.noise` and ``median_spacing`` of points (n, 3), without the normals."""
+    _, _, spacing, fits = _neighbourhoods(points, neighbours)
+    return ROUGHNESS_TO_NOISE * median(_roughness(fits, neighbours)), median(spacing)
+
+
+def _neighbourhoods(points: Tensor, neighbours: int) -> tuple[PointIndex, Tensor, Tensor, PlaneFits]:
+    """An index over the points (n, 3), the nearest of each (n, k + 1), local spacing (n,), and planes through them."""
     index = point_index(points)
     distance, nearest = index.query(points, neighbours + 1)
     extent = float((points.amax(0) - points.amin(0)).max())
     floor = np.finfo(np.float32).eps * max(extent, 1e-30)
     spacing = (distance[:, -1] * np.sqrt(np.pi / neighbours)).clamp_min(floor)
-    fits = fit_planes(points, nearest)
-    roughness = fits.deviation * np.sqrt((neighbours - 2) / (neighbours + 1))
-    return LocalGeometry(spacing, *edge_preserving_normals(points, nearest, fits), roughness, nearest, index)
+    return index, nearest, spacing, fit_planes(points, nearest)
+
+
+def _roughness(fits: PlaneFits, neighbours: int) -> Tensor:
+    """(n,) rms distance of the neighbours to their plane, from the deviation free of bias."""
+    return fits.deviation * np.sqrt((neighbours - 2) / (neighbours + 1))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastsdf.cloud_thinning import merge_close
 from fastsdf.errors import ScanError
-from fastsdf.local_geometry import LocalGeometry, measure_local_geometry
+from fastsdf.local_geometry import LocalGeometry, measure_local_geometry, noise_and_spacing
 from fastsdf.normalize import SceneTransform, fit_transform
 from fastsdf.outliers import outlying
 from fastsdf.scan import PointCloud
@@ -19,6 +19,7 @@ MIN_POINTS = 100
 MERGED_SIGMAS = 2.0
 MERGED_SPACINGS = 0.5
 LEAST_SPACINGS = 0.05
+LEFT_OUT = {"merged_share": "points merged, closer than the noise", "outlier_share": "points left out as outliers"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     in_box = cloud.select(inside)
     _require_points(len(in_box), len(cloud), "belong together")
     points = points[torch.as_tensor(inside, device=device)]
-    noise_m, spacing_m, edge_m = _as_scanned(points)
+    noise_m, spacing_m = noise_and_spacing(points)
+    edge_m = _merged_edge(noise_m, spacing_m)
     points, chosen = merge_close(points, edge_m)
     _require_points(len(points), len(cloud), "lie further apart than the noise")
     merged, good = len(points), ~outlying(points, measure_local_geometry(points))
@@ -75,21 +77,15 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     return MeasuredScan(transform, kept, points, geometry, facts)
 
 
-def _as_scanned(points: Tensor) -> tuple[float, float, float]:
-    """Noise and median spacing of points (n, 3), and the edge of the cubes whose points become one."""
-    geometry = measure_local_geometry(points)
-    return geometry.noise, geometry.median_spacing, _merged_edge(geometry)
-
-
-def _merged_edge(geometry: LocalGeometry) -> float:
+def _merged_edge(noise: float, spacing: float) -> float:
     """Edge of the cubes whose points become one: two deviations of the noise, and at most half of the median spacing.
 
     Above half a spacing that bound grows with the noise, since it is noise then and not the shape between few points.
     An edge below a twentieth of the spacing merges nothing worth it: 0.
     """
-    two_sigmas, bound = MERGED_SIGMAS * geometry.noise, MERGED_SPACINGS * geometry.median_spacing
+    two_sigmas, bound = MERGED_SIGMAS * noise, MERGED_SPACINGS * spacing
     edge = max(min(two_sigmas, bound), two_sigmas - bound)
-    return edge if edge > LEAST_SPACINGS * geometry.median_spacing else 0.0
+    return edge if edge > LEAST_SPACINGS * spacing else 0.0
 
 
 def _require_points(count: int, of: int, what: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastsdf.console import format_value
 from fastsdf.evaluation.report import Row
+from fastsdf.measuring import LEFT_OUT
 from fastsdf.report.content import Table
 
 SQUARED = "\N{SUPERSCRIPT TWO}"
@@ -19,8 +20,6 @@ METRIC_NAMES = {
     "noise_median_m": ("what the noise alone would make of the median", 1e3, "mm"),
     "error_estimate_m": ("error of the surface, estimated", 1e3, "mm"),
 }
-
-LEFT_OUT = {"merged_share": "... closer than the noise, merged", "outlier_share": "... outliers, left out"}
 
 
 def metrics_table(metrics: Mapping[str, Any], residual: Mapping[str, float]) -> Table:
