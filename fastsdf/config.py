@@ -200,7 +200,12 @@ class MeshConfig(_Section):
         default=1.5, gt=0, description="surface is kept within this many local spacings of a point, along its plane"
     )
     support_sigmas: float = Field(default=3.0, gt=0, description="... and this many deviations of the noise across it")
-    support_points: float = Field(default=2.5, ge=0, le=8, description="points that must support a vertex; 0: keep all")
+    min_confidence: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        description="... and is this likely to be real (fastsdf.meshing.confidence); 0: keep all",
+    )
     gap_spacings: float = Field(
         default=6.0, ge=0, description="gaps are bridged where points on all sides within this many spacings agree"
     )

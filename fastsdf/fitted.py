@@ -17,7 +17,7 @@ from fastsdf.errors import InputError, MeshingError
 from fastsdf.field import HashGridSDF
 from fastsdf.meshing import (
     BoxClip,
-    drop_loose_pieces,
+    drop_doubtful_pieces,
     drop_small_components,
     extract_surface,
     extract_watertight,
@@ -127,7 +127,7 @@ class FittedField:
         Args:
             voxel_size_m: edge of the cells; None: what the fit chose.
             settings: others of `MeshConfig`: ``gap_spacings=0`` keeps only what is measured, ``close_holes_m=0.3`` also
-                closes holes up to that diameter, ``support_points=0`` keeps all surface near the scan, and
+                closes holes up to that diameter, ``min_confidence=0`` keeps all surface near the scan, and
                 ``watertight=True`` gives a closed mesh of the whole scene. None keeps what the fit chose.
 
         Raises:
@@ -233,17 +233,17 @@ class FittedField:
 
     def _supported(self, surface: Surface, discs: Discs, config: MeshConfig) -> Surface:
         """The mesh with what the scan says about its vertices, cut to what it supports."""
-        required = config.support_points or MeshConfig().support_points
-        surface, supported = judge_vertices(surface, discs, required, config.gap_spacings)
+        least = config.min_confidence or MeshConfig().min_confidence
+        surface, supported = judge_vertices(surface, discs, self._sdf, least, config.gap_spacings)
         if config.watertight:
             return scanned_pieces(surface, supported)
-        if config.support_points == 0:
+        if config.min_confidence == 0:
             return surface
         keep = supported[surface.faces].all(dim=1)
         if config.close_holes_m > 0:
             keep |= in_small_holes(surface, keep, config.close_holes_m)
         kept = keep_faces(surface, keep)
         if len(kept.faces) == 0:
-            advice = "train longer (--steps), or keep everything with --set mesh.support_points=0"
+            advice = "train longer (--steps), or keep everything with --set mesh.min_confidence=0"
             raise MeshingError(f"no part of the surface is supported by the scan; {advice}")
-        return drop_loose_pieces(kept, discs)
+        return drop_doubtful_pieces(kept)

@@ -87,7 +87,7 @@ def mesh_extraction(
     return {
         "voxel_size_m": voxel_size_m,
         "support_spacings": support_spacings or None,
-        "support_points": 0.0 if closed else None,
+        "min_confidence": 0.0 if closed else None,
         "gap_spacings": 0.0 if opened else None,
         "close_holes_m": 0.0 if opened else close_holes_m,
         "watertight": watertight if given else None,

@@ -27,7 +27,7 @@ def outlying(points: Tensor, geometry: LocalGeometry) -> Tensor:
 
     Outliers in the air agree with each other by chance. Those go whose spacing is above four medians and whose
     roughness above half their spacing (points that are even in space have .7, a surface has that of its noise); surface
-    that only the others vouch for is dropped later (`fastsdf.meshing.trim.drop_loose_pieces`).
+    that only the others vouch for is dropped later (`fastsdf.meshing.trim.drop_doubtful_pieces`).
 
     Args:
         points: (n, 3) float64.

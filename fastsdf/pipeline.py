@@ -13,7 +13,8 @@ from fastsdf.field import FieldSpec, HashGridSDF
 from fastsdf.fitted import FittedField
 from fastsdf.flattening import flatten_points
 from fastsdf.measuring import measure_scan
-from fastsdf.prepared import LOOSE_TRUST, PreparedScan, support_of
+from fastsdf.meshing.support import LOOSE_TRUST
+from fastsdf.prepared import PreparedScan, support_of
 from fastsdf.runtime import choose_backend, choose_device, settle_vector_math
 from fastsdf.sampling import Sampler, SurfacePoints
 from fastsdf.scan import PointCloud

@@ -10,8 +10,6 @@ from fastsdf.meshing.support import Support
 from fastsdf.normalize import SceneTransform
 from fastsdf.sampling import SurfacePoints
 
-LOOSE_TRUST = 0.5
-
 
 @dataclass(frozen=True)
 class PreparedScan:
@@ -52,5 +50,5 @@ def support_of(
 ) -> Support:
     """The measured surface in the world frame; colors: (n, 3) uint8 or None."""
     points = transform.to_world(surface.points)
-    spacing, loose = surface.spacing * transform.half_extent_m, surface.trust < LOOSE_TRUST
-    return Support(points, surface.normals, spacing, noise_m, colors, loose)
+    spacing = surface.spacing * transform.half_extent_m
+    return Support(points, surface.normals, spacing, noise_m, colors, surface.trust)

@@ -158,7 +158,7 @@ def test_save_and_load_keep_everything(tiny_fit: FittedField, tmp_path: Path) ->
     assert loaded.config == tiny_fit.config and loaded.history == tiny_fit.history
     assert (loaded.step, loaded.seconds) == (tiny_fit.step, tiny_fit.seconds)
     np.testing.assert_array_equal(loaded.support.colors, tiny_fit.support.colors)
-    np.testing.assert_array_equal(loaded.support.loose, tiny_fit.support.loose)
+    np.testing.assert_array_equal(loaded.support.trust, tiny_fit.support.trust)
     for name in ("trust", "views"):
         np.testing.assert_array_equal(getattr(loaded.scan.surface, name), getattr(tiny_fit.scan.surface, name))
     one, two = loaded.extract_mesh(0.2), tiny_fit.extract_mesh(0.2)

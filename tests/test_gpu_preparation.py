@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: MIT
 """On a CUDA device: neighbours, eigenvectors, voxels, rays and a prepared room against those of the CPU."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from cli_runs import box_room
 from kernel_cases import check_neighbours, clearance_of, neighbour_cases, occupied_voxels, rays
 from scipy.spatial import KDTree
+from test_confidence import places, sdf, sphere_support
 
 from fastsdf.cloud_thinning import even_subset
 from fastsdf.config_io import load_config
 from fastsdf.eigen import smallest_eigenpair
 from fastsdf.free_paths import march
 from fastsdf.kernels.chessboard import chessboard_distance
+from fastsdf.meshing.support import make_discs
+from fastsdf.meshing.trim import look_up
 from fastsdf.nearest import TreeIndex, point_index
 from fastsdf.normalize import fit_transform
 from fastsdf.occupancy import occupancy
@@ -108,3 +113,17 @@ def test_the_pool_lies_where_that_of_the_cpu_lies() -> None:
         assert one.shape == other.shape
         assert other.mean().item() == pytest.approx(one.mean().item(), abs=2e-3)
         assert other.std().item() == pytest.approx(one.std().item(), rel=0.01, abs=1e-6)
+
+
+def test_confidence_and_colours_are_those_of_the_cpu() -> None:
+    support, (at, normals) = sphere_support(count=40_000), places(70_001)
+    colors = np.random.default_rng(2).integers(0, 256, (len(support.points), 3), dtype=np.uint8)
+    found = []
+    for device in ("cpu", "cuda"):
+        discs = make_discs(replace(support, colors=colors), 1.5, 3.0, device)
+        confidence, painted = look_up(at.to(device), normals.to(device), discs, sdf)
+        assert painted is not None
+        found.append((confidence.cpu().numpy(), painted.cpu().numpy()))
+    apart = np.abs(found[1][0] - found[0][0])
+    assert np.mean(apart > 1e-3) < 1e-3  # where two points are equally far, either may be the eighth
+    assert np.mean((found[1][1] != found[0][1]).any(1)) < 1e-3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measured surface: discs follow the spacing and the noise, closing sheets and far surface are left out."""
+"""Measured surface: what lies on the scan counts, by its spacing and noise; far surface and what drifted off do not."""
 
 from dataclasses import replace
 
@@ -8,11 +8,12 @@ import pytest
 import torch
 from surfaces import as_surface
 
-from fastsdf.meshing import trim
+from fastsdf.meshing import keep_faces, trim
 from fastsdf.meshing.support import Support, make_discs
 from fastsdf.scan import TriangleMesh
 
 SPACING = 0.02
+HEIGHTS = (0.0, 0.004, 0.008, 0.012, 0.016, 0.04)
 
 
 def flat_mesh(size: int = 41, edge: float = 0.02, height: float = 0.0) -> TriangleMesh:
@@ -25,11 +26,18 @@ def flat_mesh(size: int = 41, edge: float = 0.02, height: float = 0.0) -> Triang
     return TriangleMesh(vertices, np.concatenate([lower, upper]), np.tile([0.0, 0.0, 1.0], (len(vertices), 1)))
 
 
-def measured_support(mesh: TriangleMesh, support: Support, spacings: float, sigmas: float) -> np.ndarray:
-    """How many of its 8 nearest discs each vertex lies on."""
-    surface = as_surface(mesh)
+def confidence(mesh: TriangleMesh, support: Support, spacings: float = 1.5) -> np.ndarray:
+    """Confidence in the vertices of a level mesh, the zero set of the distance to its plane."""
+    surface, height = as_surface(mesh), float(mesh.vertices[0, 2])
     assert surface.normals is not None
-    return trim.look_up(surface.vertices, surface.normals, make_discs(support, spacings, sigmas, "cpu"))[0].numpy()
+    discs = make_discs(support, spacings, 3.0, "cpu")
+    return trim.look_up(surface.vertices, surface.normals, discs, lambda x: x[:, 2] - height)[0].numpy()
+
+
+def inner(mesh: TriangleMesh) -> np.ndarray:
+    """(v,) bool, two spacings and more from the border of a flat mesh."""
+    low, high = mesh.vertices[:, :2].min(0), mesh.vertices[:, :2].max(0)
+    return ((mesh.vertices[:, :2] > low + 2 * SPACING) & (mesh.vertices[:, :2] < high - 2 * SPACING)).all(1)
 
 
 def bridges_gap(mesh: TriangleMesh, support: Support, gap_spacings: float, sigmas: float) -> np.ndarray:
@@ -52,56 +60,46 @@ def half_scan(noise: float = 0.003, width: float = 0.4) -> Support:
     return Support(points, sign[:, None] * [0.0, 0.0, 1.0], np.full(len(points), SPACING), noise)
 
 
-def test_only_surface_over_the_scan_is_supported() -> None:
+def test_only_surface_over_the_scan_is_measured() -> None:
     mesh = flat_mesh()
-    counts = measured_support(mesh, half_scan(), spacings=2.0, sigmas=3.0)
-    x = mesh.vertices[:, 0]
-    assert counts[x < 0.35].min() >= 3
-    assert counts[x > 0.4 + 2.01 * SPACING].max() == 0
+    sure, x = confidence(mesh, half_scan()), mesh.vertices[:, 0]
+    assert sure[x < 0.37].min() > 0.95
+    assert sure[x > 0.4 + 2.01 * SPACING].max() < 0.2 and sure[x > 0.4 + 4 * SPACING].max() < 0.02
 
 
-@pytest.mark.parametrize(("height", "supported"), [(0.0, True), (0.008, True), (0.012, False)])
-def test_offset_is_judged_by_the_noise(height: float, supported: bool) -> None:
-    counts = measured_support(flat_mesh(11, height=height), half_scan(noise=0.003), spacings=2.0, sigmas=3.0)
-    assert (counts.min() >= 3) if supported else (counts.max() == 0)
+@pytest.mark.parametrize("noise", [0.0, 0.003, 0.006])
+def test_what_is_off_the_scan_is_judged_by_spacing_and_noise(noise: float) -> None:
+    at = {height: confidence(mesh := flat_mesh(15, height=height), half_scan(noise))[inner(mesh)] for height in HEIGHTS}
+    assert at[0.0].min() > 0.95 and at[0.004].min() > 0.9 and at[0.04].max() < 0.1
+    means = [float(values.mean()) for values in at.values()]
+    assert means == sorted(means, reverse=True)
+    assert at[0.016].mean() < 0.5 if noise < 0.004 else at[0.016].mean() > 0.7
 
 
-def test_without_noise_a_fifth_of_the_spacing_is_allowed() -> None:
-    support = half_scan(noise=0.0)
-    assert measured_support(flat_mesh(11, height=0.0039), support, 2.0, 3.0).min() >= 3
-    assert measured_support(flat_mesh(11, height=0.0041), support, 2.0, 3.0).max() == 0
+def test_points_of_unknown_normals_support_surface_through_them() -> None:
+    mesh, support = flat_mesh(15), half_scan()
+    untrusted = replace(support, trust=np.full(len(support.points), 0.15))
+    assert confidence(mesh, untrusted)[inner(mesh)].min() > 0.8
+    assert confidence(flat_mesh(15, height=0.04), untrusted).max() < 0.2
 
 
-def test_a_sheet_that_turns_away_is_not_supported() -> None:
-    mesh = flat_mesh(11)
-    turned = TriangleMesh(mesh.vertices, mesh.faces, np.tile([1.0, 0.0, 0.0], (len(mesh.vertices), 1)))
-    assert measured_support(turned, half_scan(), 2.0, 3.0).max() == 0
-
-
-def test_a_disc_without_a_normal_takes_that_of_the_surface() -> None:
-    mesh = flat_mesh(11)
-    turned = TriangleMesh(mesh.vertices, mesh.faces, np.tile([1.0, 0.0, 0.0], (len(mesh.vertices), 1)))
-    support = half_scan(noise=0.003)
-    loose = replace(support, loose=np.ones(len(support.points), bool))
-    assert measured_support(mesh, loose, 2.0, 3.0).tolist() == measured_support(mesh, support, 1.8, 3.0).tolist()
-    assert measured_support(turned, support, 2.0, 3.0).max() == 0
-    assert measured_support(turned, loose, 2.0, 3.0).min() >= 1
-    away = replace(mesh, vertices=mesh.vertices + np.array([0, 0, 0.012]))
-    assert measured_support(away, loose, 2.0, 3.0).max() == 0
-
-
-def test_a_lone_stray_point_has_no_large_disc() -> None:
-    support = half_scan()
+def test_a_lone_stray_point_supports_nothing() -> None:
+    support, mesh = half_scan(), flat_mesh()
     stray = Support(
         np.vstack([support.points, [0.7, 0.4, 0.0]]),
         np.vstack([support.normals, [0.0, 0.0, 1.0]]),
         np.append(support.spacing, 1.0),
         support.noise,
     )
-    mesh = flat_mesh()
-    counts = measured_support(mesh, stray, 2.0, 3.0)
     near = np.linalg.norm(mesh.vertices - [0.7, 0.4, 0.0], axis=1) < 0.1
-    assert counts[near].max() == 1
+    assert confidence(mesh, stray)[near].max() < 0.25
+
+
+def test_larger_discs_keep_more() -> None:
+    mesh = flat_mesh()
+    beside = np.abs(mesh.vertices[:, 0] - 0.44) < 0.001
+    small, large = (confidence(mesh, half_scan(), spacings)[beside] for spacings in (1.5, 4.0))
+    assert small.max() < 0.1 and np.median(large) > 0.5
 
 
 def test_relaxing_keeps_constants_and_smooths_a_step() -> None:
@@ -150,25 +148,13 @@ def test_a_gap_is_not_bridged_off_its_plane() -> None:
     assert not bridges_gap(flat_mesh(41, height=0.02), ring_scan(0.1), gap_spacings=6.0, sigmas=3.0).any()
 
 
-@pytest.mark.parametrize(
-    ("loose_from", "sparser", "dropped"),
-    [(0.3, 4.0, True), (0.3, 1.0, False), (0.6, 4.0, False), (0.0, 4.0, False)],
-    ids=["sparse", "as dense as the rest", "normals known", "all unknown"],
-)
-def test_a_sparse_piece_of_unknown_normals_alone_is_dropped(loose_from: float, sparser: float, dropped: bool) -> None:
+@pytest.mark.parametrize(("sure", "kept"), [(0.1, False), (0.35, False), (0.45, True), (1.0, True)])
+def test_a_doubtful_piece_goes_and_the_largest_stays(sure: float, kept: bool) -> None:
     main, away = flat_mesh(), flat_mesh(11, height=0.5)
     faces = np.concatenate([main.faces, away.faces + len(main.vertices)])
-    up = np.tile([0.0, 0.0, 1.0], (len(main.vertices) + len(away.vertices), 1))
-    both = TriangleMesh(np.concatenate([main.vertices, away.vertices]), faces, up)
-    height = both.vertices[:, 2]
-    spacing = np.where(height > 0.3, sparser, 1.0) * SPACING
-    support = Support(both.vertices, up, spacing, 0.001, loose=height >= loose_from)
-    kept = trim.drop_loose_pieces(as_surface(both), make_discs(support, 1.5, 3.0, "cpu"))
-    assert len(kept.faces) == len(main.faces if dropped else faces)
-
-
-def test_loose_points_beside_known_surface_keep_theirs() -> None:
-    mesh = flat_mesh()
-    support = Support(mesh.vertices, np.tile([0.0, 0.0, 1.0], (len(mesh.vertices), 1)), np.full(41**2, SPACING), 0.001)
-    discs = make_discs(replace(support, loose=mesh.vertices[:, 0] > 0.6), 1.5, 3.0, "cpu")
-    assert len(trim.drop_loose_pieces(as_surface(mesh), discs).faces) == len(mesh.faces)
+    both = TriangleMesh(np.concatenate([main.vertices, away.vertices]), faces)
+    for of_main in (0.0, 1.0):
+        values = np.where(both.vertices[:, 2] > 0.3, sure, of_main).astype(np.float32)
+        surface = replace(as_surface(both), attributes={"confidence": torch.from_numpy(values)})
+        assert len(trim.drop_doubtful_pieces(surface).faces) == len(faces if kept else main.faces)
+    assert len(trim.drop_doubtful_pieces(keep_faces(surface, torch.zeros(len(faces), dtype=torch.bool))).faces) == 0

@@ -10,7 +10,7 @@ from fastsdf.meshing.edges import is_closed
 from fastsdf.meshing.holes import in_small_holes
 from fastsdf.meshing.sparse import extract_surface
 from fastsdf.meshing.surface import Surface
-from fastsdf.meshing.trim import drop_loose_pieces, judge_vertices
+from fastsdf.meshing.trim import drop_doubtful_pieces, judge_vertices
 from fastsdf.meshing.watertight import BoxClip, extract_watertight, scanned_pieces
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "check_smoothing",
     "color_by",
     "decimate",
-    "drop_loose_pieces",
+    "drop_doubtful_pieces",
     "drop_small_components",
     "extract_surface",
     "extract_watertight",

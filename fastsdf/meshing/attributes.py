@@ -10,26 +10,26 @@ from torch import Tensor
 
 from fastsdf.color_scale import VIRIDIS, on_scale
 from fastsdf.errors import InputError
-from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours
+from fastsdf.meshing.support import MIN_COSINE, Discs, Neighbours
 from fastsdf.meshing.surface import Surface
 from fastsdf.scan import TriangleMesh
 
 CONFIDENCE, MEASURED = "confidence", "measured"
 
 
-def with_support(surface: Surface, counts: Tensor, measured: Tensor) -> Surface:
+def with_support(surface: Surface, confidence: Tensor, measured: Tensor) -> Surface:
     """The mesh with two attributes that say how far it can be trusted.
 
     Args:
         surface: any mesh.
-        counts: (v,) discs each vertex lies on (`fastsdf.meshing.trim.discs_under`).
-        measured: (v,) bool, lies on enough of them.
+        confidence: (v,) that a vertex lies on real surface (`fastsdf.meshing.confidence`).
+        measured: (v,) bool, enough of it.
 
     Returns:
-        The mesh with ``confidence`` (float32, the share of the 8 nearest discs that a vertex lies on) and ``measured``
-        (uint8, 1 on the discs, 0 where surface bridges a gap or nothing supports it).
+        The mesh with ``confidence`` (float32, 0 to 1) and ``measured`` (uint8, 0 where surface bridges a gap or nothing
+        supports it).
     """
-    added = {CONFIDENCE: (counts / NEIGHBOURS).float(), MEASURED: measured.to(torch.uint8)}
+    added = {CONFIDENCE: confidence.float(), MEASURED: measured.to(torch.uint8)}
     return replace(surface, attributes={**surface.attributes, **added})
 
 

@@ -18,7 +18,7 @@ NEIGHBOURS = 8
 MIN_COSINE = 0.5
 OFFSET_SPACINGS = 0.2
 MAX_RADIUS_SPACINGS = 3.0
-LOOSE_RADIUS = 0.9
+LOOSE_TRUST = 0.5
 CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 
 
@@ -32,7 +32,7 @@ class Support:
         spacing: (n,) local point spacing, world units.
         noise: standard deviation of the points about the surface, world units.
         colors: (n, 3) uint8 RGB, or None.
-        loose: (n,) bool, points whose normal nothing is known of: their discs take that of the surface; or None.
+        trust: (n,) how sure the axes of the normals are (`fastsdf.sampling.SurfacePoints`); None: all are.
     """
 
     points: np.ndarray
@@ -40,7 +40,7 @@ class Support:
     spacing: np.ndarray
     noise: float
     colors: np.ndarray | None = None
-    loose: np.ndarray | None = None
+    trust: np.ndarray | None = None
 
     @cached_property
     def median_spacing(self) -> float:
@@ -48,12 +48,8 @@ class Support:
         return float(np.median(self.spacing))
 
     def radii(self, spacings: float) -> np.ndarray:
-        """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones.
-
-        A tenth less for loose ones, which any surface through them lies on.
-        """
-        radii = spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
-        return radii if self.loose is None else np.where(self.loose, LOOSE_RADIUS * radii, radii)
+        """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones."""
+        return spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
 
     def thickness(self, sigmas: float) -> np.ndarray:
         """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, or a fifth of the local spacing."""
@@ -66,26 +62,33 @@ class Discs(NamedTuple):
     Attributes:
         index: over the points (n, 3) float64.
         normals: (n, 3) float64 unit normals of arbitrary sign.
-        loose: (n,) bool, normals to be left out of account.
+        trust: (n,) float64 in the axes of the normals.
         radii: (n,) float64.
         thickness: (n,) float64, half of it.
+        spacings: radius of a disc in local spacings.
         spacing: median spacing of the scan.
+        noise: standard deviation of the scan's noise.
         colors: (n, 3) uint8, or None.
     """
 
     index: PointIndex
     normals: Tensor
-    loose: Tensor
+    trust: Tensor
     radii: Tensor
     thickness: Tensor
+    spacings: float
     spacing: float
+    noise: float
     colors: Tensor | None
 
     def take(self, chosen: Tensor) -> "Discs":
         """Some of the discs, by index (m,)."""
         colors = None if self.colors is None else self.colors[chosen]
-        values = self.normals[chosen], self.loose[chosen], self.radii[chosen], self.thickness[chosen]
-        return Discs(point_index(self.index.points[chosen]), *values, self.spacing, colors)
+        normals, trust, radii, thickness = (
+            values[chosen] for values in (self.normals, self.trust, self.radii, self.thickness)
+        )
+        index = point_index(self.index.points[chosen])
+        return self._replace(index=index, normals=normals, trust=trust, radii=radii, thickness=thickness, colors=colors)
 
 
 class Neighbours(NamedTuple):
@@ -113,19 +116,27 @@ def make_discs(support: Support, spacings: float, sigmas: float, device: torch.d
         return torch.as_tensor(values, dtype=torch.float64, device=device)
 
     colors = None if support.colors is None else torch.as_tensor(support.colors, device=device)
-    index, radii = point_index(there(support.points)), there(support.radii(spacings))
-    loose = np.zeros(len(support.points), bool) if support.loose is None else support.loose
-    loose = torch.as_tensor(loose, device=device)
     return Discs(
-        index, there(support.normals), loose, radii, there(support.thickness(sigmas)), support.median_spacing, colors
+        index=point_index(there(support.points)),
+        normals=there(support.normals),
+        trust=there(np.ones(len(support.points)) if support.trust is None else support.trust),
+        radii=there(support.radii(spacings)),
+        thickness=there(support.thickness(sigmas)),
+        spacings=spacings,
+        spacing=support.median_spacing,
+        noise=support.noise,
+        colors=colors,
     )
 
 
 def nearest_discs(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Neighbours:
-    """The discs of the ``count`` points nearest to places (m, 3) with unit normals (m, 3)."""
+    """The discs of the ``count`` points nearest to places (m, 3) with unit normals (m, 3).
+
+    Discs whose normal nothing is known of (trust below a half) take that of the place.
+    """
     index = discs.index.query(places, count)[1]
     toward = discs.index.points[index] - places[:, None]
-    facing = torch.where(discs.loose[index][..., None], normals[:, None], discs.normals[index])
+    facing = torch.where(discs.trust[index][..., None] < LOOSE_TRUST, normals[:, None], discs.normals[index])
     gap = dot(toward, toward).sqrt_()  # in float64, unlike that of an index on a GPU
     across, cosine = dot(toward, facing).abs_(), dot(facing, normals[:, None]).abs_()
     return Neighbours(index, gap, toward, across, cosine)

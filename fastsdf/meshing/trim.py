@@ -8,30 +8,32 @@ import torch
 from torch import Tensor
 
 from fastsdf.cloud_thinning import even_subset
-from fastsdf.meshing.attributes import scan_colors, with_support
+from fastsdf.meshing.attributes import CONFIDENCE, scan_colors, with_support
 from fastsdf.meshing.clean import components, keep_faces, sum_at_corners
-from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, Neighbours, in_chunks
+from fastsdf.meshing.confidence import features, load_judge
+from fastsdf.meshing.lattice import Field
+from fastsdf.meshing.support import MIN_COSINE, NEIGHBOURS, Discs, in_chunks
 from fastsdf.meshing.surface import Surface
-from fastsdf.quantiles import median
 from fastsdf.vectors import dot
 
 GAP_NEIGHBOURS = 24
 GAP_THINNING = 1.5
 MAX_OPEN_ANGLE = math.radians(150.0)
-RELAXATIONS = 4
-FIRM_SHARE = 0.15
-SPARSE_RADII = 2.0
-SPARSE_SHARE = 0.5
-KEPT_SHARE = 0.5 - 1e-9  # a tie counts as supported, whatever the order of summation
+RELAXATIONS = 2
+PIECE_CONFIDENCE = 0.4
+TIE = 1e-9
 
 
-def judge_vertices(surface: Surface, discs: Discs, required: float, gap_spacings: float) -> tuple[Surface, Tensor]:
+def judge_vertices(
+    surface: Surface, discs: Discs, sdf: Field, min_confidence: float, gap_spacings: float
+) -> tuple[Surface, Tensor]:
     """The mesh with confidence, measured and the scan's colours, and which of its vertices the scan supports.
 
     Args:
         surface: with vertex normals.
         discs: those of the scan, on the mesh's device.
-        required: discs that a vertex must lie on to be measured.
+        sdf: the field that the mesh is of, world points (n, 3) -> (n,).
+        min_confidence: of a vertex that counts as measured.
         gap_spacings: width of gaps that are bridged, in median spacings.
 
     Returns:
@@ -39,67 +41,42 @@ def judge_vertices(surface: Surface, discs: Discs, required: float, gap_spacings
         and (v,) bool, True for vertices that are measured or bridge a small gap.
     """
     assert surface.normals is not None
-    counts, colors = look_up(surface.vertices, surface.normals, discs)
-    on_discs = (counts.double() / required).clamp(max=1.0)
-    weak = (on_discs < 1.0).nonzero()[:, 0]
+    confidence, colors = look_up(surface.vertices, surface.normals, discs, sdf)
+    weak = (confidence < min_confidence).nonzero()[:, 0]
     bridged = bridges_gap(surface.vertices[weak], surface.normals[weak], discs, gap_spacings)
-    supported = on_discs.index_fill(0, weak[bridged], 1.0)
-    kept = relax_over_mesh(surface.faces, torch.stack((on_discs, supported), dim=1)) >= KEPT_SHARE
-    return with_support(replace(surface, colors=colors), counts, kept[:, 0]), kept[:, 1]
+    supported = confidence.index_fill(0, weak[bridged], 1.0)
+    least = min_confidence - TIE  # counts as supported, whatever the order of summation
+    kept = relax_over_mesh(surface.faces, torch.stack((confidence, supported), dim=1)) >= least
+    return with_support(replace(surface, colors=colors), confidence, kept[:, 0]), kept[:, 1]
 
 
-def drop_loose_pieces(surface: Surface, discs: Discs) -> Surface:
-    """The mesh without pieces that only sparse points of unknown normal vouch for; the largest piece always stays.
+def drop_doubtful_pieces(surface: Surface) -> Surface:
+    """The mesh without connected pieces whose mean confidence is below 0.4; the largest piece always stays.
 
-    Such discs turn with the surface, so that any surface through a few points fits them: beside other surface they are
-    thin parts, alone and sparse they are outliers. A piece goes if less than 15% of its vertices lie on discs
-    whose normal is known, and most of the nearest discs are larger than twice the median one.
+    Vertices in the air about some outliers may each be likely enough, but they are all that such a piece has, whereas a
+    thin part has places that are certain.
 
     Args:
-        surface: with vertex normals.
-        discs: those of the scan, on the mesh's device.
+        surface: with confidence (`judge_vertices`).
     """
-    assert surface.normals is not None
-    firm = (~discs.loose).nonzero()[:, 0]
-    if len(surface.faces) == 0 or len(firm) in (0, len(discs.loose)):
+    if len(surface.faces) == 0:
         return surface
-    number, piece = components(surface.faces, len(surface.vertices))
-    of_vertex = torch.empty(len(surface.vertices), dtype=torch.int64, device=piece.device)
-    of_vertex[surface.faces.flatten()] = piece.repeat_interleave(3)
-    small = (of_vertex != piece.bincount().argmax()).nonzero()[:, 0]
-    places, of_vertex = surface.vertices[small], of_vertex[small]
-    known = look_up(places, surface.normals[small], discs.take(firm))[0] > 0
-    sparse = discs.radii[discs.index.query(places, 1)[1][:, 0]] > SPARSE_RADII * median(discs.radii)
-    size, on_known, on_sparse = (of_vertex[chosen].bincount(minlength=number) for chosen in (..., known, sparse))
-    keep = (on_known >= FIRM_SHARE * size) | (on_sparse < SPARSE_SHARE * size)
+    count, piece = components(surface.faces, len(surface.vertices))
+    size, of_face = piece.bincount(minlength=count), surface.attributes[CONFIDENCE].double()[surface.faces].mean(1)
+    keep = torch.zeros_like(size, dtype=torch.float64).index_add_(0, piece, of_face) >= PIECE_CONFIDENCE * size
+    keep[size.argmax()] = True
     return keep_faces(surface, keep[piece])
 
 
-def look_up(vertices: Tensor, normals: Tensor, discs: Discs) -> tuple[Tensor, Tensor | None]:
-    """How many of its 8 nearest discs each vertex lies on (v,) int64, and its colours (v, 3) if the scan has any."""
-    counts = torch.empty(len(vertices), dtype=torch.int64, device=vertices.device)
+def look_up(vertices: Tensor, normals: Tensor, discs: Discs, sdf: Field) -> tuple[Tensor, Tensor | None]:
+    """Confidence (v,) float64 in vertices (`fastsdf.meshing.confidence`), and colours (v, 3) if the scan has any."""
+    confidence, judge = torch.empty_like(vertices[:, 0]), load_judge(vertices.device)
     colors = None if discs.colors is None else torch.empty_like(vertices, dtype=torch.uint8)
     for part, near in in_chunks(vertices, normals, discs, NEIGHBOURS):
-        counts[part] = discs_under(near, discs)
+        confidence[part] = judge(features(vertices[part], normals[part], near, discs, sdf)).double()
         if colors is not None:
             colors[part] = scan_colors(near, discs)
-    return counts, colors
-
-
-def discs_under(near: Neighbours, discs: Discs) -> Tensor:
-    """How many of the discs of its nearest points each place lies on: (m,) int64.
-
-    A place lies on a disc if it is within the disc's radius along it, within its half thickness across it, and its
-    normal is within 60 degrees of the disc's. A sheet that closes a gap leaves the discs at once, because it turns
-    away from them.
-
-    Args:
-        near: places and their `NEIGHBOURS` nearest points.
-        discs: those of the scan.
-    """
-    along = (near.gap.square() - near.across.square()).clamp_(min=0.0).sqrt_()
-    on = (along <= discs.radii[near.index]) & (near.across <= discs.thickness[near.index])
-    return (on & (near.cosine >= MIN_COSINE)).sum(1)
+    return confidence, colors
 
 
 def bridges_gap(vertices: Tensor, normals: Tensor, discs: Discs, gap_spacings: float) -> Tensor:

@@ -155,7 +155,7 @@ def visible_samples(scene: "Scene", n: int, seed: int = 0) -> np.ndarray:
     found, count = [], 0
     for _ in range(_ROUNDS):
         points, normals = sample_surface(scene.mesh, n, rng)
-        kept = _seen(rays, scene.stations, points, normals)
+        kept = seen_from(rays, scene.stations, points, normals)
         found.append(np.concatenate([points[kept], normals[kept]], axis=1))
         count += int(kept.sum())
         if count >= n:
@@ -165,8 +165,8 @@ def visible_samples(scene: "Scene", n: int, seed: int = 0) -> np.ndarray:
     )
 
 
-def _seen(rays: RayScene, stations: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(n,) True where a ray from some station reaches the point's front before anything else (to 1 mm)."""
+def seen_from(rays: RayScene, stations: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """(n,) True where a ray from one of the stations (k, 3) reaches the front of a point before all else (to 1 mm)."""
     seen = np.zeros(len(points), bool)
     for station in stations:
         toward = points - station
