@@ -14,7 +14,7 @@ from fastsdf.quantiles import median, quantiles
 from fastsdf.settings import EVEN_NOISE_SPREAD
 
 ROUGHNESS_TO_NOISE = 1.15
-MOST_NOISE = 3.0
+MOST_NOISE = 6.0
 _CHUNK = 1 << 17
 
 
@@ -61,7 +61,7 @@ class LocalGeometry:
 
     @cached_property
     def noises(self) -> Tensor:
-        """(n,) ``noise`` at each point: that of the scan where it is even, else up to three times as much where the
+        """(n,) ``noise`` at each point: that of the scan where it is even, else up to six times as much where the
         neighbours are rougher than the scan's median, the calmest of each in the mean.
         """
         even = torch.full_like(self.spacing, self.noise)
