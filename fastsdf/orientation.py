@@ -2,7 +2,8 @@
 """Which side of each point is air, from the points alone: compare the mean free path on both sides.
 
 Inside a scanned building, air is where one can go far and still hit the scan: solids are thin or unscanned inside, so
-rays into them soon hit the far side or leave the scan's bounds, which counts as no path at all.
+rays into them soon hit the far side or leave the scan's bounds, which counts as no path at all. On partial views, which
+lack walls to hit, places in the air that see much of the scan tell the sides (`fastsdf.viewpoints`).
 """
 
 import math
@@ -20,10 +21,12 @@ from fastsdf.other_faces import other_faces
 from fastsdf.plane_fits import fit_planes
 from fastsdf.quantiles import median, quantiles
 from fastsdf.vectors import dot
+from fastsdf.viewpoints import sides_seen
 
 SURFEL_NEIGHBOURS = 17
 SCALE_CELLS = 20.0
 DOUBTFUL_CELLS = 8.0
+MIN_MAJORITY = 0.5
 SMOOTHING_ROUNDS = 10
 SMOOTHING_NEIGHBOURS = 12
 VOTES = 8
@@ -47,7 +50,7 @@ class Orientation:
 
 
 def orient(around: PointIndex, normals: Tensor, spacing: Tensor, noise: float = 0.0) -> Orientation:
-    """Turns unoriented normals towards the air.
+    """Turns unoriented normals towards the air, told by free paths.
 
     Args:
         around: index over the scan (n, 3) float64.
@@ -57,17 +60,36 @@ def orient(around: PointIndex, normals: Tensor, spacing: Tensor, noise: float = 
     """
     points = around.points
     cell = grid_cell(points, spacing)
-    grid = occupancy(points, cell)
     p, n = surfels(points, cell)
-    paths = free_paths(grid, p, n) / cell
+    paths = free_paths(occupancy(points, cell), p, n) / cell
     open_ = torch.where(other_faces(p, n, around, normals, cell, noise), 0.0, paths)
     difference = open_[:, 0] - open_[:, 1]
-    index = point_index(p)
-    score = _smooth(index, n, torch.tanh(difference / SCALE_CELLS), cell)
-    value, weight = _vote(points, normals, index, n, score, cell)
-    confidence = value.abs() / weight.clamp_min(1e-12)
     doubtful = float((difference.abs() < DOUBTFUL_CELLS).double().mean())
-    return Orientation(torch.where(value < 0, -1.0, 1.0).to(value), confidence.clamp(0.0, 1.0), doubtful)
+    return Orientation(*_of_points(points, normals, p, n, torch.tanh(difference / SCALE_CELLS), cell), doubtful)
+
+
+def orient_by_viewpoints(around: PointIndex, normals: Tensor, spacing: Tensor) -> tuple[Orientation, int]:
+    """Turns unoriented normals towards places in the air that see them, and how many places that took.
+
+    For partial views, see `fastsdf.viewpoints`; arguments as for `orient`. In doubt is what no place sees, or what as
+    many see from one side as from the other.
+    """
+    points = around.points
+    cell = grid_cell(points, spacing)
+    p, n = surfels(points, cell)
+    side, places = sides_seen(occupancy(points, cell), p, n)
+    doubtful = float((side.abs() < MIN_MAJORITY).double().mean())
+    return Orientation(*_of_points(points, normals, p, n, side, cell), doubtful), places
+
+
+def _of_points(
+    points: Tensor, normals: Tensor, p: Tensor, n: Tensor, score: Tensor, cell: float
+) -> tuple[Tensor, Tensor]:
+    """Sign and confidence (n,) of all points from scores (m,) of surfels p, n (m, 3)."""
+    index = point_index(p)
+    value, weight = _vote(points, normals, index, n, _smooth(index, n, score, cell), cell)
+    confidence = value.abs() / weight.clamp_min(1e-12)
+    return torch.where(value < 0, -1.0, 1.0).to(value), confidence.clamp(0.0, 1.0)
 
 
 def surfels(points: Tensor, cell: float) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scan says about the side of the air, best evidence first: sensor positions, its normals, free paths."""
+"""What a scan says about the side of the air, best first: sensor positions, its normals, free paths, viewpoints."""
 
 from typing import Any, NamedTuple
 
@@ -9,11 +9,12 @@ from torch import Tensor
 
 from fastsdf.errors import InputError
 from fastsdf.local_geometry import LocalGeometry
-from fastsdf.orientation import orient
+from fastsdf.orientation import orient, orient_by_viewpoints
 from fastsdf.scan import PointCloud
 from fastsdf.vectors import dot
 
 MAX_DOUBTFUL_SHARE = 0.25
+VIEWS_FROM_SHARE = 0.15
 GRAZING_COSINE = 0.1
 AGREEMENT = 0.85
 LOCAL_AGREEMENT = 0.9
@@ -39,9 +40,9 @@ class Evidence(NamedTuple):
 def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, source: str, scene: str) -> Evidence:
     """Orients a scan by the evidence asked for, or for ``auto`` by the best it has.
 
-    Free paths are tried in rooms only, and given up (confidence 0) where they leave more than a quarter of the points
-    in doubt, as on partial views of a room. Normals of a file are believed if asked for by name; ``auto`` checks them
-    first, since many programs write normals of arbitrary sign.
+    Free paths are tried in rooms only, and viewpoints where those leave many points in doubt, as on partial views of a
+    room; confidence is 0 if both leave more than a quarter. Normals of a file are believed if asked for by name;
+    ``auto`` checks them first, since many programs write normals of arbitrary sign.
 
     Args:
         cloud: the scan.
@@ -129,10 +130,18 @@ def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry
 
 
 def _by_paths(normals: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:
-    """Unit normals of any sign, turned by free paths; with confidence 0 if these leave too much in doubt."""
+    """Unit normals of any sign, turned by free paths or by viewpoints, whichever leave fewer points in doubt.
+
+    Viewpoints are looked for only where free paths leave many. With confidence 0 if both leave too many.
+    """
     found = orient(geometry.index, normals, geometry.spacing, geometry.noise)
-    facts = {"sign_evidence": "free paths", "doubtful_share": round(found.doubtful_share, 4)}
+    facts: dict[str, Any] = {"sign_evidence": "free paths", "doubtful_share": round(found.doubtful_share, 4)}
+    if found.doubtful_share > VIEWS_FROM_SHARE:
+        seen, places = orient_by_viewpoints(geometry.index, normals, geometry.spacing)
+        facts |= {"viewpoints": places, "unseen_share": round(seen.doubtful_share, 4)}
+        if seen.doubtful_share < found.doubtful_share:
+            found, facts["sign_evidence"] = seen, "viewpoints"
     if found.doubtful_share > MAX_DOUBTFUL_SHARE:
-        facts["sign_evidence"] = "none (free paths leave too many points in doubt)"
+        facts["sign_evidence"] = "none (free paths and viewpoints leave too many points in doubt)"
         return Evidence(normals, points.new_zeros(len(points)), facts)
     return Evidence(found.sign[:, None] * normals, found.confidence, facts)

@@ -10,6 +10,7 @@ from cli_runs import box_room
 from kernel_cases import check_neighbours, clearance_of, neighbour_cases, occupied_voxels, rays
 from scipy.spatial import KDTree
 from test_confidence import places, sdf, sphere_support
+from test_viewpoints import partial_view
 
 from fastsdf.cloud_thinning import even_subset
 from fastsdf.config_io import load_config
@@ -24,6 +25,7 @@ from fastsdf.occupancy import occupancy
 from fastsdf.pipeline import prepare_scan
 from fastsdf.quantiles import median, quantiles, ranked_values
 from fastsdf.sampling import Sampler, SurfacePoints
+from fastsdf.viewpoints import sides_seen
 
 pytestmark = [
     pytest.mark.gpu,
@@ -127,3 +129,12 @@ def test_confidence_and_colours_are_those_of_the_cpu() -> None:
     apart = np.abs(found[1][0] - found[0][0])
     assert np.mean(apart > 1e-3) < 1e-3  # where two points are equally far, either may be the eighth
     assert np.mean((found[1][1] != found[0][1]).any(1)) < 1e-3
+
+
+def test_sides_seen_are_those_of_the_cpu() -> None:
+    points, air = partial_view()
+    at, normals = torch.from_numpy(points), torch.from_numpy(air)
+    seen, places = sides_seen(occupancy(at, 0.06), at, normals)
+    on_gpu, found = sides_seen(occupancy(at.cuda(), 0.06), at.cuda(), normals.cuda())
+    assert places == found
+    assert ((on_gpu.cpu() - seen).abs() > 1e-6).double().mean() < 1e-3

@@ -247,6 +247,6 @@ def test_a_partial_view_is_in_doubt() -> None:
     geometry = measure_local_geometry(points)
     found = orient_scan(PointCloud(corner()), points, geometry, "auto", "room")
     assert found.facts["doubtful_share"] > 0.25
-    assert found.facts["sign_evidence"].startswith("none (free paths")
+    assert found.facts["sign_evidence"].startswith("none (free paths and viewpoints")
     assert (found.confidence == 0).all()
     np.testing.assert_array_equal(found.normals, geometry.normals)

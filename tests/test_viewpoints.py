@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Places in the air tell the sides of what they see: by hand, and on partial views that free paths leave in doubt."""
+
+import numpy as np
+import pytest
+import torch
+from test_orientation import NOISE, corner, shell_with
+
+from fastsdf import viewpoints
+from fastsdf.local_geometry import measure_local_geometry
+from fastsdf.occupancy import occupancy
+from fastsdf.orientation import orient, orient_by_viewpoints
+from fastsdf.scan import PointCloud
+from fastsdf.sign_evidence import orient_scan
+
+CABINET = (np.array([1.0, 0.0, 0.0]), np.array([2.0, 0.6, 1.2]))
+WALL = (np.array([3.5, 0.0, 0.0]), np.array([3.6, 5.0, 3.0]))
+
+
+def partial_view(count: int = 40_000, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """What a camera at the far end sees of a corner with a cabinet: two walls, some floor; and normals into the air."""
+    points, air = shell_with((CABINET,), count)
+    eye = np.array([3.5, 3.5, 1.5])
+    in_view = (points[:, 0] < 3.2) & (points[:, 1] < 3.2) & (points[:, 2] < 2.4)
+    keep = in_view & (((eye - points) * air).sum(1) > 0)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(keep))
+    return points[order], air[order]
+
+
+def test_a_partial_view_is_turned_into_the_air() -> None:
+    points, air = partial_view()
+    geometry = measure_local_geometry(torch.from_numpy(points))
+    signs = torch.from_numpy(np.random.default_rng(0).choice([-1.0, 1.0], (len(points), 1)))
+    found, places = orient_by_viewpoints(geometry.index, signs * geometry.normals, geometry.spacing)
+    right = ((found.sign[:, None] * signs * geometry.normals).numpy() * air).sum(1) > 0
+    assert right.mean() > 0.97 and places >= 1 and found.doubtful_share < 0.1
+    assert right[found.confidence.numpy() > 0.5].mean() > 0.985
+    assert orient(geometry.index, geometry.normals, geometry.spacing, NOISE).doubtful_share > 0.25
+
+
+def test_viewpoints_are_taken_where_paths_leave_much_in_doubt() -> None:
+    points, air = partial_view()
+    at = torch.from_numpy(points)
+    found = orient_scan(PointCloud(points), at, measure_local_geometry(at), "auto", "room")
+    assert found.facts["sign_evidence"] == "viewpoints" and found.facts["viewpoints"] >= 1
+    assert found.facts["unseen_share"] < found.facts["doubtful_share"]
+    assert ((found.normals.numpy() * air).sum(1) > 0).mean() > 0.97
+
+
+def test_a_bare_corner_could_be_seen_from_either_side() -> None:
+    points = torch.from_numpy(corner())
+    geometry = measure_local_geometry(points)
+    found, places = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing)
+    assert places == 0 and found.doubtful_share == 1.0 and (found.confidence == 0).all()
+
+
+def test_sides_are_those_of_what_is_not_hidden() -> None:
+    points, air = shell_with((WALL,), 60_000)
+    grid = occupancy(torch.from_numpy(points), 0.1)
+    rng = np.random.default_rng(4)
+    normals = air * rng.choice([-1.0, 1.0], (len(points), 1))
+    places = np.array([[1.7, 2.5, 1.5], [5.0, 2.5, 1.5], [60.0, 2.5, 1.5]])
+    seen = viewpoints.sides(grid, *map(torch.from_numpy, (points, normals, places))).numpy()
+    before, behind = points[:, 0] < 3.45, points[:, 0] > 3.65
+    inner = ((points > 0.5) | (points < 0.1)).all(1)
+    facing = np.sign((normals * air).sum(1))
+    for place, here, there in ((0, before, behind), (1, behind, before)):
+        assert (seen[here & inner, place] == facing[here & inner]).mean() > 0.9
+        assert (seen[here, place] * facing[here]).min() >= 0 and (seen[there, place] != 0).mean() < 0.03
+    end = (points[:, 0] > 5.95) & (air[:, 0] == -1)
+    assert end.sum() > 500 and (seen[end, 2] == -facing[end]).mean() > 0.95
+
+
+def test_rivalry_is_the_share_seen_from_the_other_side() -> None:
+    first, agreeing, against = torch.ones(10), torch.ones(10), -torch.ones(10)
+    agreeing[6:], against[4:] = 0, 0
+    assert viewpoints.rivalry(torch.stack([first, agreeing, against], 1)) == pytest.approx(0.4)
+    assert viewpoints.rivalry(torch.stack([first, agreeing], 1)) == 0.0
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    points, air = partial_view(8000)
+    grid = occupancy(torch.from_numpy(points), 0.1)
+    one, other = (viewpoints.sides_seen(grid, torch.from_numpy(points), torch.from_numpy(air)) for _ in range(2))
+    assert torch.equal(one[0], other[0]) and one[1] == other[1]
+    assert one[0].min() >= -1 and one[0].max() <= 1
