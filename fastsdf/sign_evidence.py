@@ -14,7 +14,7 @@ from fastsdf.scan import PointCloud
 from fastsdf.vectors import dot
 
 MAX_DOUBTFUL_SHARE = 0.25
-VIEWS_FROM_SHARE = 0.15
+VIEWS_FROM_SHARE = 0.1
 GRAZING_COSINE = 0.1
 AGREEMENT = 0.85
 LOCAL_AGREEMENT = 0.9

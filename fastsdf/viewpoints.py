@@ -28,6 +28,7 @@ MOST_CONTRADICTED = 0.06
 MIN_SHARED = 0.02
 MIN_NEW = 0.004
 MOST_PLACES = 60
+MOST_WITNESSES = 32
 MOST_RIVALRY = 0.75
 RAYS_AT_ONCE = 1 << 20
 
@@ -42,15 +43,15 @@ def sides_seen(grid: Occupancy, points: Tensor, normals: Tensor, seed: int = 0) 
         seed: of the places and of the points that they are judged by.
 
     Returns:
-        (n,) float64 in -1 to 1, the mean over the places that see a point of the side they see, +1 that of the normal;
-        0 where none does.
+        (n,) float64 in -1 to 1, the mean over the places that see a point of the side they see, +1 that of the normal,
+        each weighted by how much of the scan it sees; 0 where none does.
     """
     generator = torch.Generator().manual_seed(seed)
     places = _free_places(grid, points, generator)
     chosen = torch.randperm(len(points), generator=generator)[:SAMPLE].to(points.device)
-    air = _in_the_air(sides(grid, points[chosen], normals[chosen], places))
+    air, weight = _in_the_air(sides(grid, points[chosen], normals[chosen], places))
     seen = sides(grid, points, normals, places[air])
-    return seen.sum(1) / seen.abs().sum(1).clamp_min(1.0), len(air)
+    return (seen * weight).sum(1) / (seen.abs() * weight).sum(1).clamp_min(1e-12), len(air)
 
 
 def sides(grid: Occupancy, points: Tensor, normals: Tensor, places: Tensor) -> Tensor:
@@ -87,27 +88,34 @@ def _clearance_at(grid: Occupancy, cells: Tensor) -> Tensor:
     return torch.where(inside, grid.clearance[i, j, k].int(), torch.iinfo(torch.uint8).max)
 
 
-def _in_the_air(seen: Tensor) -> Tensor:
-    """Indices of the places that are taken for air, from the sides (n, k) that they see; none if two sets of them could
-    be.
+def _in_the_air(seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices (a,) of the places that are taken for air, from the sides (n, k) that they see, and weights (a,).
+
+    None if two sets of places could be. Besides those that see something new, the `MOST_WITNESSES` that see most.
     """
     if seen.shape[1] == 0 or rivalry(seen) > MOST_RIVALRY:
-        return torch.zeros(0, dtype=torch.int64, device=seen.device)
-    known, air = torch.zeros_like(seen[:, 0]), []
+        return torch.zeros(0, dtype=torch.int64, device=seen.device), seen.new_zeros(0)
+    known, air = torch.zeros_like(seen[:, 0]), torch.zeros_like(seen[0], dtype=torch.bool)
     for _ in range(MOST_PLACES):
-        shared = seen * known[:, None]
-        agreeing, against = (shared > 0).double().mean(0), (shared < 0).double().mean(0)
-        new = (seen.abs() * (known == 0)[:, None]).mean(0)
-        fitting = against <= MOST_CONTRADICTED * (agreeing + against)
-        if air:
+        agreeing, fitting = _agreement(seen, known)
+        if air.any():
             fitting &= agreeing > MIN_SHARED
-        gain = torch.where(fitting, new, 0.0)
-        best = int(gain.argmax())
-        if float(gain[best]) < MIN_NEW:
+        new = torch.where(fitting, (seen.abs() * (known == 0)[:, None]).mean(0), 0.0)
+        best = new.argmax()
+        if float(new[best]) < MIN_NEW:
             break
-        air.append(best)
-        known = torch.where(known == 0, seen[:, best], known)
-    return torch.tensor(air, dtype=torch.int64, device=seen.device)
+        air[best], known = True, torch.where(known == 0, seen[:, best], known)
+    agreeing, fitting = _agreement(seen, known)
+    witnesses = torch.where(fitting, agreeing, 0.0).topk(min(MOST_WITNESSES, len(agreeing))).indices
+    air[witnesses[agreeing[witnesses] > MIN_SHARED]] = True
+    return air.nonzero()[:, 0], agreeing[air]
+
+
+def _agreement(seen: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Share of the points (k,) of which places see the side ``known`` (n,), and whether they contradict few others."""
+    shared = seen * known[:, None]
+    agreeing, against = (shared > 0).double().mean(0), (shared < 0).double().mean(0)
+    return agreeing, against <= MOST_CONTRADICTED * (agreeing + against)
 
 
 def rivalry(seen: Tensor) -> float:
