@@ -29,6 +29,7 @@ MIN_SHARED = 0.02
 MIN_NEW = 0.004
 MOST_PLACES = 60
 MOST_WITNESSES = 32
+WEIGHT_POWER = 4  # of the share of the scan that a place sees: one-sided things have air behind them, too
 MOST_RIVALRY = 0.75
 RAYS_AT_ONCE = 1 << 20
 
@@ -108,7 +109,7 @@ def _in_the_air(seen: Tensor) -> tuple[Tensor, Tensor]:
     agreeing, fitting = _agreement(seen, known)
     witnesses = torch.where(fitting, agreeing, 0.0).topk(min(MOST_WITNESSES, len(agreeing))).indices
     air[witnesses[agreeing[witnesses] > MIN_SHARED]] = True
-    return air.nonzero()[:, 0], agreeing[air]
+    return air.nonzero()[:, 0], agreeing[air] ** WEIGHT_POWER
 
 
 def _agreement(seen: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
