@@ -81,7 +81,7 @@ def _free_places(grid: Occupancy, points: Tensor, generator: torch.Generator) ->
 
 
 def _clearance_at(grid: Occupancy, cells: Tensor) -> Tensor:
-    """(n,) clearance at places (n, 3) in voxels; beyond the grid that of the most."""
+    """(n,) clearance at places (n, 3) in voxels; beyond the grid the most there can be."""
     shape = torch.tensor(grid.clearance.shape, device=cells.device)
     index = cells.floor().long()
     inside = ((index >= 0) & (index < shape)).all(1)
@@ -107,8 +107,8 @@ def _in_the_air(seen: Tensor) -> tuple[Tensor, Tensor]:
             break
         air[best], known = True, torch.where(known == 0, seen[:, best], known)
     agreeing, fitting = _agreement(seen, known)
-    witnesses = torch.where(fitting, agreeing, 0.0).topk(min(MOST_WITNESSES, len(agreeing))).indices
-    air[witnesses[agreeing[witnesses] > MIN_SHARED]] = True
+    witnesses = torch.where(fitting, agreeing, 0.0).topk(min(MOST_WITNESSES, len(agreeing)))
+    air[witnesses.indices[witnesses.values > MIN_SHARED]] = True
     return air.nonzero()[:, 0], agreeing[air] ** WEIGHT_POWER
 
 

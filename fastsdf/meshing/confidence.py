@@ -4,7 +4,7 @@
 A small network, trained by ``benchmarks/confidence.py`` on scans of synthetic scenes with known truth, says with what
 probability the true surface is within 0.6 spacings of a vertex (or three deviations of the noise, if that is more),
 faces its way to within 60 degrees, and was seen by the scanner. A count of the discs under a vertex tells much less,
-see docs/method.md.
+see docs/results.md.
 """
 
 from functools import cache
