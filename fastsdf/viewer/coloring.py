@@ -39,7 +39,7 @@ def by_normal(normals: np.ndarray) -> np.ndarray:
 def by_confidence(values: np.ndarray) -> Coloring:
     """Colours of ``confidence`` (n,), in [0, 1]."""
     return Coloring(
-        up_to(1.0, values), scale_legend("0", "1", "share of the 8 nearest points on whose discs a vertex lies")
+        up_to(1.0, values), scale_legend("0", "1", "how likely the scan shows real surface there")
     )
 
 
