@@ -21,7 +21,7 @@ from fastsdf.other_faces import other_faces
 from fastsdf.plane_fits import fit_planes
 from fastsdf.quantiles import median, quantiles
 from fastsdf.vectors import dot
-from fastsdf.viewpoints import sides_seen
+from fastsdf.viewpoints import sides_from_outside, sides_seen
 
 SURFEL_NEIGHBOURS = 17
 SCALE_CELLS = 20.0
@@ -80,6 +80,16 @@ def orient_by_viewpoints(around: PointIndex, normals: Tensor, spacing: Tensor) -
     side, places = sides_seen(occupancy(points, cell), p, n)
     doubtful = float((side.abs() < MIN_MAJORITY).double().mean())
     return Orientation(*_of_points(points, normals, p, n, side, cell), doubtful), places
+
+
+def orient_by_outside(around: PointIndex, normals: Tensor, spacing: Tensor) -> Orientation:
+    """Turns unoriented normals of an object towards the places around it that see them; arguments as for `orient`."""
+    points = around.points
+    cell = grid_cell(points, spacing)
+    p, n = surfels(points, cell)
+    side = sides_from_outside(occupancy(points, cell), p, n)
+    doubtful = float((side.abs() < MIN_MAJORITY).double().mean())
+    return Orientation(*_of_points(points, normals, p, n, side, cell), doubtful)
 
 
 def _of_points(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fastsdf.errors import InputError
 from fastsdf.local_geometry import LocalGeometry
-from fastsdf.orientation import orient, orient_by_viewpoints
+from fastsdf.orientation import orient, orient_by_outside, orient_by_viewpoints
 from fastsdf.scan import PointCloud
 from fastsdf.vectors import dot
 
@@ -41,8 +41,9 @@ def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, sour
     """Orients a scan by the evidence asked for, or for ``auto`` by the best it has.
 
     Free paths are tried in rooms only, and viewpoints where those leave many points in doubt, as on partial views of a
-    room; confidence is 0 if both leave more than a quarter. Normals of a file are believed if asked for by name;
-    ``auto`` checks them first, since many programs write normals of arbitrary sign.
+    room; an object is seen from the air around it. Confidence is 0 if more than a quarter stays in doubt. Normals of a
+    file are believed if asked for by name; ``auto`` checks them first, since many programs write normals of arbitrary
+    sign.
 
     Args:
         cloud: the scan.
@@ -66,6 +67,8 @@ def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, sour
         return _by_checked_normals(normals, points, geometry, scene) if source == "auto" else _believed(normals)
     if chosen == "none":
         return _unknown(geometry.normals, "none")
+    if chosen == "outside":
+        return _by_outside(geometry.normals, geometry)
     return _by_paths(geometry.normals, points, geometry)
 
 
@@ -79,7 +82,7 @@ def _best_source(cloud: PointCloud, scene: str) -> str:
         return "sensors"
     if cloud.normals is not None:
         return "normals"
-    return "paths" if scene == "room" else "none"
+    return "paths" if scene == "room" else "outside"
 
 
 def _by_sensors(sensors: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:
@@ -127,6 +130,16 @@ def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry
         return Evidence(-normals, normals.new_ones(len(normals)), facts)
     facts["sign_evidence"] = "free paths (normals of the file point both ways)"
     return Evidence(paths.normals, paths.confidence, facts)
+
+
+def _by_outside(normals: Tensor, geometry: LocalGeometry) -> Evidence:
+    """Unit normals of any sign, turned towards the air around an object; with confidence 0 if much is not seen."""
+    found = orient_by_outside(geometry.index, normals, geometry.spacing)
+    facts = {"sign_evidence": "air around the object", "doubtful_share": round(found.doubtful_share, 4)}
+    if found.doubtful_share > MAX_DOUBTFUL_SHARE:
+        facts["sign_evidence"] = "none (too much of the object is not seen from around it, or from all sides)"
+        return Evidence(normals, normals.new_zeros(len(normals)), facts)
+    return Evidence(found.sign[:, None] * normals, found.confidence, facts)
 
 
 def _by_paths(normals: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:

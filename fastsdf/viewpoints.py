@@ -8,6 +8,8 @@ A place behind a wall sees the wall too, but from the other side, and little els
 corner, from within and from behind), nothing is said. Free paths need walls all around; this does not.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from fastsdf.quantiles import quantiles
 from fastsdf.vectors import dot
 
 CANDIDATES = 400
+AROUND = 64
 SAMPLE = 2000
 OUTSIDE = 0.25
 MIN_CLEARANCE = 5
@@ -53,6 +56,17 @@ def sides_seen(grid: Occupancy, points: Tensor, normals: Tensor, seed: int = 0) 
     air, weight = _in_the_air(sides(grid, points[chosen], normals[chosen], places))
     seen = sides(grid, points, normals, places[air])
     return (seen * weight).sum(1) / (seen.abs() * weight).sum(1).clamp_min(1e-12), len(air)
+
+
+def sides_from_outside(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
+    """(n,) as `sides_seen`, of an object: all places of a sphere around it are in the air."""
+    low, high = (torch.as_tensor(corner).to(points) for corner in quantiles(points, (0.005, 0.995)))
+    number = torch.arange(AROUND, dtype=points.dtype, device=points.device) + 0.5
+    z, angle = 1 - 2 * number / AROUND, math.pi * (1 + math.sqrt(5.0)) * number  # a Fibonacci spiral
+    flat = (1 - z.square()).sqrt()
+    directions = torch.stack((flat * angle.cos(), flat * angle.sin(), z), 1)
+    seen = sides(grid, points, normals, (low + high) / 2 + (high - low).norm() * directions)
+    return seen.sum(1) / seen.abs().sum(1).clamp_min(1.0)
 
 
 def sides(grid: Occupancy, points: Tensor, normals: Tensor, places: Tensor) -> Tensor:

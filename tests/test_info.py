@@ -43,7 +43,7 @@ def test_the_choices_are_those_of_a_fit() -> None:
     assert chosen["steps"] == session.config.training.steps
 
 
-@pytest.mark.parametrize(("scene", "evidence"), [("room", "free paths"), ("object", "none")])
+@pytest.mark.parametrize(("scene", "evidence"), [("room", "free paths"), ("object", "air around the object")])
 def test_evidence_without_sensors_and_normals(scene: str, evidence: str) -> None:
     bare = PointCloud(box_room().points)
     assert inspect_scan(bare, FitConfig.model_validate({"scene": scene, "device": "cpu"}))["sign_evidence"] == evidence

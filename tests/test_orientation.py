@@ -200,7 +200,7 @@ def test_no_evidence_leaves_the_signs_open() -> None:
         (("sensors",), "room", "normals of the file"),
         (("sensors",), "object", "normals of the file"),
         (("sensors", "normals"), "room", "free paths"),
-        (("sensors", "normals"), "object", "none"),
+        (("sensors", "normals"), "object", "air around the object"),
     ],
 )
 def test_the_best_evidence_comes_first(without: tuple[str, ...], scene: str, source: str) -> None:

@@ -9,7 +9,7 @@ from test_orientation import NOISE, corner, shell_with
 from fastsdf import viewpoints
 from fastsdf.local_geometry import measure_local_geometry
 from fastsdf.occupancy import occupancy
-from fastsdf.orientation import orient, orient_by_viewpoints
+from fastsdf.orientation import orient, orient_by_outside, orient_by_viewpoints
 from fastsdf.scan import PointCloud
 from fastsdf.sign_evidence import orient_scan
 
@@ -84,3 +84,27 @@ def test_the_same_seed_finds_the_same() -> None:
     one, other = (viewpoints.sides_seen(grid, torch.from_numpy(points), torch.from_numpy(air)) for _ in range(2))
     assert torch.equal(one[0], other[0]) and one[1] == other[1]
     assert one[0].min() >= -1 and one[0].max() <= 1
+
+
+def torus_scan(count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy points of a torus, and its outward normals."""
+    rng = np.random.default_rng(7)
+    around, tube = rng.uniform(0, 2 * np.pi, (2, count))
+    out = np.stack([np.cos(around), np.sin(around), 0 * around], 1)
+    normals = np.cos(tube)[:, None] * out + np.sin(tube)[:, None] * [0.0, 0.0, 1.0]
+    return 0.5 * out + 0.15 * normals + 0.002 * rng.standard_normal((count, 3)), normals
+
+
+def test_an_object_is_seen_from_around_it() -> None:
+    points, air = torus_scan()
+    geometry = measure_local_geometry(torch.from_numpy(points))
+    signs = torch.from_numpy(np.random.default_rng(0).choice([-1.0, 1.0], (len(points), 1)))
+    found = orient_by_outside(geometry.index, signs * geometry.normals, geometry.spacing)
+    right = ((found.sign[:, None] * signs * geometry.normals).numpy() * air).sum(1) > 0
+    assert right.mean() > 0.998 and found.doubtful_share < 0.1
+
+
+def test_a_sheet_that_is_seen_from_both_sides_says_nothing() -> None:
+    points = torch.from_numpy(np.random.default_rng(1).uniform(0, 1, (8000, 3)) * [1.0, 1.0, 0.002])
+    found = orient_scan(PointCloud(points.numpy()), points, measure_local_geometry(points), "auto", "object")
+    assert found.facts["sign_evidence"].startswith("none (too much of the object") and (found.confidence == 0).all()

@@ -38,9 +38,7 @@ def by_normal(normals: np.ndarray) -> np.ndarray:
 
 def by_confidence(values: np.ndarray) -> Coloring:
     """Colours of ``confidence`` (n,), in [0, 1]."""
-    return Coloring(
-        up_to(1.0, values), scale_legend("0", "1", "how likely the scan shows real surface there")
-    )
+    return Coloring(up_to(1.0, values), scale_legend("0", "1", "how likely the scan shows real surface there"))
 
 
 def by_measured(values: np.ndarray) -> Coloring:
