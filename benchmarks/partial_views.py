@@ -66,7 +66,7 @@ def main(device: str = "cpu") -> None:
         geometry, kept = measured.geometry, measured.kept
         paths = orient(geometry.index, geometry.normals, geometry.spacing, geometry.noise)
         start = time.perf_counter()
-        views, places = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing)
+        views, places = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing, "room")
         seconds = time.perf_counter() - start
         typer.echo(
             f"{view.stations} x {view.sector_deg:g} deg, {len(kept)} points: "

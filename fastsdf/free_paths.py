@@ -27,7 +27,7 @@ def free_paths(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
 def mean_free_path(clearance: Tensor, start: Tensor, axis: Tensor) -> Tensor:
     """Mean length (n,) of `RAYS` rays in a cone around ``axis`` (n, 3), in voxels; escaping rays count as 0."""
     out = torch.zeros(len(start), device=start.device)
-    directions = _cone(start.device)
+    directions = spiral(RAYS, CONE, start.device)
     step = max(RAYS_AT_ONCE // RAYS, 1)
     for i in range(0, len(start), step):
         a = axis[i : i + step]
@@ -70,13 +70,13 @@ def march(clearance: Tensor, origins: Tensor, directions: Tensor, limit: float) 
     return length
 
 
-def _cone(device: torch.device) -> Tensor:
-    """(RAYS, 3) directions spread evenly over the cone around +z (Fibonacci spiral)."""
-    i = torch.arange(RAYS, device=device, dtype=torch.float32) + 0.5
-    z = 1 - i / RAYS * (1 - math.cos(CONE))
-    angle = math.pi * (1 + math.sqrt(5.0)) * i
+def spiral(count: int, angle: float, device: torch.device) -> Tensor:
+    """(count, 3) float32 directions spread evenly within an angle of +z (Fibonacci spiral); pi is the whole sphere."""
+    i = torch.arange(count, device=device, dtype=torch.float32) + 0.5
+    z = 1 - i / count * (1 - math.cos(angle))
+    turn = math.pi * (1 + math.sqrt(5.0)) * i
     r = (1 - z * z).sqrt()
-    return torch.stack([r * angle.cos(), r * angle.sin(), z], 1)
+    return torch.stack([r * turn.cos(), r * turn.sin(), z], 1)
 
 
 def _around(axis: Tensor, directions: Tensor) -> Tensor:

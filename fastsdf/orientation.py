@@ -68,28 +68,19 @@ def orient(around: PointIndex, normals: Tensor, spacing: Tensor, noise: float = 
     return Orientation(*_of_points(points, normals, p, n, torch.tanh(difference / SCALE_CELLS), cell), doubtful)
 
 
-def orient_by_viewpoints(around: PointIndex, normals: Tensor, spacing: Tensor) -> tuple[Orientation, int]:
+def orient_by_viewpoints(around: PointIndex, normals: Tensor, spacing: Tensor, scene: str) -> tuple[Orientation, int]:
     """Turns unoriented normals towards places in the air that see them, and how many places that took.
 
-    For partial views, see `fastsdf.viewpoints`; arguments as for `orient`. In doubt is what no place sees, or what as
-    many see from one side as from the other.
+    Of a room these have to be found (`fastsdf.viewpoints.sides_seen`), of an object they lie around it. In doubt is
+    what no place sees, or what as many see from one side as from the other. Arguments as for `orient`; scene: room or
+    object.
     """
     points = around.points
     cell = grid_cell(points, spacing)
     p, n = surfels(points, cell)
-    side, places = sides_seen(occupancy(points, cell), p, n)
+    side, places = (sides_seen if scene == "room" else sides_from_outside)(occupancy(points, cell), p, n)
     doubtful = float((side.abs() < MIN_MAJORITY).double().mean())
     return Orientation(*_of_points(points, normals, p, n, side, cell), doubtful), places
-
-
-def orient_by_outside(around: PointIndex, normals: Tensor, spacing: Tensor) -> Orientation:
-    """Turns unoriented normals of an object towards the places around it that see them; arguments as for `orient`."""
-    points = around.points
-    cell = grid_cell(points, spacing)
-    p, n = surfels(points, cell)
-    side = sides_from_outside(occupancy(points, cell), p, n)
-    doubtful = float((side.abs() < MIN_MAJORITY).double().mean())
-    return Orientation(*_of_points(points, normals, p, n, side, cell), doubtful)
 
 
 def _of_points(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a scan says about the side of the air, best first: sensor positions, its normals, free paths, viewpoints."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from fastsdf.errors import InputError
 from fastsdf.local_geometry import LocalGeometry
-from fastsdf.orientation import orient, orient_by_outside, orient_by_viewpoints
+from fastsdf.orientation import Orientation, orient, orient_by_viewpoints
 from fastsdf.scan import PointCloud
 from fastsdf.vectors import dot
 
@@ -97,8 +98,8 @@ def _believed(normals: Tensor) -> Evidence:
     return Evidence(normals, normals.new_ones(len(normals)), {"sign_evidence": "normals of the file"})
 
 
-def _unknown(normals: Tensor, why: str) -> Evidence:
-    return Evidence(normals, normals.new_zeros(len(normals)), {"sign_evidence": why})
+def _unknown(normals: Tensor, why: str, facts: Mapping[str, Any] | None = None) -> Evidence:
+    return Evidence(normals, normals.new_zeros(len(normals)), {**(facts or {}), "sign_evidence": why})
 
 
 def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry, scene: str) -> Evidence:
@@ -133,28 +134,31 @@ def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry
 
 
 def _by_outside(normals: Tensor, geometry: LocalGeometry) -> Evidence:
-    """Unit normals of any sign, turned towards the air around an object; with confidence 0 if much is not seen."""
-    found = orient_by_outside(geometry.index, normals, geometry.spacing)
+    """Unit normals of any sign, turned towards the air around an object."""
+    found, _ = orient_by_viewpoints(geometry.index, normals, geometry.spacing, "object")
     facts = {"sign_evidence": "air around the object", "doubtful_share": round(found.doubtful_share, 4)}
-    if found.doubtful_share > MAX_DOUBTFUL_SHARE:
-        facts["sign_evidence"] = "none (too much of the object is not seen from around it, or from all sides)"
-        return Evidence(normals, normals.new_zeros(len(normals)), facts)
-    return Evidence(found.sign[:, None] * normals, found.confidence, facts)
+    return _unless_doubtful(
+        normals, found, facts, "too much of the object is not seen from around it, or from all sides"
+    )
 
 
 def _by_paths(normals: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:
     """Unit normals of any sign, turned by free paths or by viewpoints, whichever leave fewer points in doubt.
 
-    Viewpoints are looked for only where free paths leave many. With confidence 0 if both leave too many.
+    Viewpoints are looked for only where free paths leave many.
     """
     found = orient(geometry.index, normals, geometry.spacing, geometry.noise)
     facts: dict[str, Any] = {"sign_evidence": "free paths", "doubtful_share": round(found.doubtful_share, 4)}
     if found.doubtful_share > VIEWS_FROM_SHARE:
-        seen, places = orient_by_viewpoints(geometry.index, normals, geometry.spacing)
+        seen, places = orient_by_viewpoints(geometry.index, normals, geometry.spacing, "room")
         facts |= {"viewpoints": places, "unseen_share": round(seen.doubtful_share, 4)}
         if seen.doubtful_share < found.doubtful_share:
             found, facts["sign_evidence"] = seen, "viewpoints"
+    return _unless_doubtful(normals, found, facts, "free paths and viewpoints leave too many points in doubt")
+
+
+def _unless_doubtful(normals: Tensor, found: Orientation, facts: dict[str, Any], why: str) -> Evidence:
+    """The normals turned as found; as they are, with confidence 0, if that leaves more than a quarter in doubt."""
     if found.doubtful_share > MAX_DOUBTFUL_SHARE:
-        facts["sign_evidence"] = "none (free paths and viewpoints leave too many points in doubt)"
-        return Evidence(normals, points.new_zeros(len(points)), facts)
+        return _unknown(normals, f"none ({why})", facts)
     return Evidence(found.sign[:, None] * normals, found.confidence, facts)

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from fastsdf.free_paths import march
+from fastsdf.free_paths import march, spiral
 from fastsdf.occupancy import Occupancy
 from fastsdf.quantiles import quantiles
 from fastsdf.vectors import dot
@@ -58,15 +58,12 @@ def sides_seen(grid: Occupancy, points: Tensor, normals: Tensor, seed: int = 0) 
     return (seen * weight).sum(1) / (seen.abs() * weight).sum(1).clamp_min(1e-12), len(air)
 
 
-def sides_from_outside(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
-    """(n,) as `sides_seen`, of an object: all places of a sphere around it are in the air."""
+def sides_from_outside(grid: Occupancy, points: Tensor, normals: Tensor) -> tuple[Tensor, int]:
+    """As `sides_seen`, of an object: all places of a sphere around it are in the air."""
     low, high = (torch.as_tensor(corner).to(points) for corner in quantiles(points, (0.005, 0.995)))
-    number = torch.arange(AROUND, dtype=points.dtype, device=points.device) + 0.5
-    z, angle = 1 - 2 * number / AROUND, math.pi * (1 + math.sqrt(5.0)) * number  # a Fibonacci spiral
-    flat = (1 - z.square()).sqrt()
-    directions = torch.stack((flat * angle.cos(), flat * angle.sin(), z), 1)
+    directions = spiral(AROUND, math.pi, points.device).to(points)
     seen = sides(grid, points, normals, (low + high) / 2 + (high - low).norm() * directions)
-    return seen.sum(1) / seen.abs().sum(1).clamp_min(1.0)
+    return seen.sum(1) / seen.abs().sum(1).clamp_min(1.0), AROUND
 
 
 def sides(grid: Occupancy, points: Tensor, normals: Tensor, places: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def test_a_mixed_batch_of_rays_keeps_its_order() -> None:
 def test_cones_hold_unit_vectors_around_their_axis() -> None:
     axes = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     axes = torch.cat([torch.nn.functional.normalize(axes, dim=1), torch.eye(3), -torch.eye(3)])
-    rays = free_paths._around(axes, free_paths._cone(axes.device))
+    rays = free_paths._around(axes, free_paths.spiral(free_paths.RAYS, free_paths.CONE, axes.device))
     assert rays.shape == (506, free_paths.RAYS, 3)
     torch.testing.assert_close(rays.norm(dim=2), torch.ones(rays.shape[:2]), rtol=0, atol=1e-5)
     cosine = (rays * axes[:, None]).sum(2)

@@ -9,7 +9,7 @@ from test_orientation import NOISE, corner, shell_with
 from fastsdf import viewpoints
 from fastsdf.local_geometry import measure_local_geometry
 from fastsdf.occupancy import occupancy
-from fastsdf.orientation import orient, orient_by_outside, orient_by_viewpoints
+from fastsdf.orientation import orient, orient_by_viewpoints
 from fastsdf.scan import PointCloud
 from fastsdf.sign_evidence import orient_scan
 
@@ -31,7 +31,7 @@ def test_a_partial_view_is_turned_into_the_air() -> None:
     points, air = partial_view()
     geometry = measure_local_geometry(torch.from_numpy(points))
     signs = torch.from_numpy(np.random.default_rng(0).choice([-1.0, 1.0], (len(points), 1)))
-    found, places = orient_by_viewpoints(geometry.index, signs * geometry.normals, geometry.spacing)
+    found, places = orient_by_viewpoints(geometry.index, signs * geometry.normals, geometry.spacing, "room")
     right = ((found.sign[:, None] * signs * geometry.normals).numpy() * air).sum(1) > 0
     assert right.mean() > 0.97 and places >= 1 and found.doubtful_share < 0.1
     assert right[found.confidence.numpy() > 0.5].mean() > 0.985
@@ -50,7 +50,7 @@ def test_viewpoints_are_taken_where_paths_leave_much_in_doubt() -> None:
 def test_a_bare_corner_could_be_seen_from_either_side() -> None:
     points = torch.from_numpy(corner())
     geometry = measure_local_geometry(points)
-    found, places = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing)
+    found, places = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing, "room")
     assert places == 0 and found.doubtful_share == 1.0 and (found.confidence == 0).all()
 
 
@@ -99,7 +99,7 @@ def test_an_object_is_seen_from_around_it() -> None:
     points, air = torus_scan()
     geometry = measure_local_geometry(torch.from_numpy(points))
     signs = torch.from_numpy(np.random.default_rng(0).choice([-1.0, 1.0], (len(points), 1)))
-    found = orient_by_outside(geometry.index, signs * geometry.normals, geometry.spacing)
+    found, _ = orient_by_viewpoints(geometry.index, signs * geometry.normals, geometry.spacing, "object")
     right = ((found.sign[:, None] * signs * geometry.normals).numpy() * air).sum(1) > 0
     assert right.mean() > 0.998 and found.doubtful_share < 0.1
 
