@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from fastsdf.config import FitConfig
-from fastsdf.config_io import load_config, override
+from fastsdf.config.loading import load_config, override
+from fastsdf.config.models import FitConfig
 from fastsdf.errors import InputError
-from fastsdf.fitted import FittedField
+from fastsdf.geometry import PointCloud
 from fastsdf.io.attributes import colors_to_uint8
 from fastsdf.io.cleaning import clean_cloud, with_sensor
-from fastsdf.pipeline import prepare_scan, start_fit
-from fastsdf.run_folder import RunFolder
-from fastsdf.scan import PointCloud
-from fastsdf.training_loop import Progress, train
+from fastsdf.model import FittedField
+from fastsdf.prepare.pipeline import prepare_scan
+from fastsdf.training.loop import Progress, train
+from fastsdf.training.session import start_fit
 
 Array = Any  # a numpy array, a nested sequence or a torch tensor
 
@@ -54,7 +54,7 @@ def fit(
     cloud = clean_cloud(_cloud(points_or_cloud, normals, sensors, colors), Path("the array"))
     session = start_fit(prepare_scan(cloud, chosen), chosen)
     train(session.state, session.config, progress or (lambda _: None), lambda _: None, lambda: False)
-    return session.fitted
+    return FittedField.from_session(session)
 
 
 def load(run_folder: str | Path, device: str = "auto") -> FittedField:
@@ -68,7 +68,7 @@ def load(run_folder: str | Path, device: str = "auto") -> FittedField:
         CheckpointError: if there is no checkpoint, or it is damaged or from another format.
         ConfigError: if the device is not there.
     """
-    return RunFolder(Path(run_folder)).load_fitted(device)
+    return FittedField.load(run_folder, device)
 
 
 def _configuration(config: FitConfig | str | Path | None, settings: dict[str, Any]) -> FitConfig:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fastsdf.errors import InputError
-from fastsdf.open3d_library import load_open3d
+from fastsdf.system.open3d_library import load_open3d
 
 if TYPE_CHECKING:
     from fastsdf import FittedField
@@ -51,11 +51,10 @@ def open3d() -> ModuleType:
 @pytest.fixture(scope="session")
 def tiny_fit() -> "FittedField":
     """The room of `tiny_room`, fitted in seconds."""
-    from tiny_room import SETTINGS, coloured_room
-
     import fastsdf
+    from tests.helpers.tiny_room import SETTINGS, coloured_room
 
     cloud = coloured_room()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
+        patch.setattr("fastsdf.training.disc_targets.POOL_RANGE", (4000, 8000))
         return fastsdf.fit(cloud, "smoke", **SETTINGS)

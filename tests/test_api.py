@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cli_runs import SIZE_M, box_room
-from tiny_room import SETTINGS, coloured_room
 from torch import Tensor, nn
 
 import fastsdf
 from fastsdf import FittedField, PointCloud
-from fastsdf.config_io import load_config, override
+from fastsdf.config.loading import load_config, override
 from fastsdf.errors import CheckpointError, ConfigError, InputError, ScanError
-from fastsdf.field import GRID_REACH, FieldSpec
-from fastsdf.grid import GridSpec
+from fastsdf.field.hash_grid import GridSpec
+from fastsdf.field.network import GRID_REACH, FieldSpec
 from fastsdf.io import read_mesh
-from fastsdf.meshing.support import Support
-from fastsdf.normalize import SceneTransform
-from fastsdf.prepared import PreparedScan
-from fastsdf.run_folder import RunFolder
-from fastsdf.sampling import SurfacePoints
+from fastsdf.io.run_folder import RunFolder
+from fastsdf.prepare.normalize import SceneTransform
+from fastsdf.prepare.prepared_scan import PreparedScan, SurfacePoints
+from fastsdf.training.checkpoint import resume_session
+from tests.helpers.cli_runs import SIZE_M, box_room
+from tests.helpers.tiny_room import SETTINGS, coloured_room
 
 CENTER_M, HALF_M, RADIUS_M = np.array([4e5, 5e6, 100.0]), 2.0, 1.2
 SPEC = FieldSpec(GridSpec(4, 2, 10, 8, 64), 16, 1, 100.0)
@@ -53,7 +52,7 @@ def ball() -> FittedField:
     transform = SceneTransform((4e5, 5e6, 100.0), HALF_M, (-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
     empty = np.zeros((0, 3))
     surface = SurfacePoints(empty, empty, np.zeros(0), np.zeros(0), np.zeros(0), -np.ones(3), np.ones(3))
-    scan = PreparedScan(transform, Support(empty, empty, np.zeros(0), 0.0), surface, {})
+    scan = PreparedScan(transform, surface, 0.0, {})
     field: Any = Ball()
     return FittedField(field, scan, load_config())
 
@@ -73,8 +72,7 @@ def test_import_is_light_and_names_are_found() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert all(getattr(fastsdf, name) is not None for name in fastsdf.__all__)
-    assert set(fastsdf._HOMES) == set(fastsdf.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+    with pytest.raises(AttributeError, match="No fastsdf attribute fitt"):
         _ = fastsdf.fitt
 
 
@@ -114,8 +112,8 @@ def test_tensors_come_back_as_tensors_of_their_type(ball: FittedField, kind: tor
 def test_chunks_do_not_show(tiny_fit: FittedField, monkeypatch: pytest.MonkeyPatch) -> None:
     points = np.random.default_rng(0).uniform(0, SIZE_M, (1000, 3))
     whole, slope = tiny_fit.sdf(points), tiny_fit.gradient(points)
-    monkeypatch.setattr("fastsdf.fitted.CHUNK", 7)
-    monkeypatch.setattr("fastsdf.fitted.STENCIL_CHUNK", 13)
+    monkeypatch.setattr("fastsdf.model.CHUNK", 7)
+    monkeypatch.setattr("fastsdf.model.STENCIL_CHUNK", 13)
     np.testing.assert_allclose(tiny_fit.sdf(points), whole, atol=1e-5)
     np.testing.assert_allclose(tiny_fit.gradient(points), slope, atol=1e-3)
     np.testing.assert_allclose(tiny_fit.sdf(points[17]), whole[17], atol=1e-5)
@@ -164,7 +162,7 @@ def test_save_and_load_keep_everything(tiny_fit: FittedField, tmp_path: Path) ->
     one, two = loaded.extract_mesh(0.2), tiny_fit.extract_mesh(0.2)
     np.testing.assert_allclose(one.vertices, two.vertices, atol=1e-5)
     with pytest.raises(CheckpointError, match="already finished"):
-        RunFolder(tmp_path / "run").resume()
+        resume_session(RunFolder(tmp_path / "run"))
     with pytest.raises(CheckpointError, match=r"no checkpoint\.pt"):
         fastsdf.load(tmp_path)
 
@@ -181,7 +179,7 @@ def test_older_runs_still_load(tiny_fit: FittedField, tmp_path: Path) -> None:
 
 
 def test_arrays_and_clouds_give_the_same_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("fastsdf.near_targets.POOL_RANGE", (4000, 8000))
+    monkeypatch.setattr("fastsdf.training.disc_targets.POOL_RANGE", (4000, 8000))
     short = {**SETTINGS, "training__steps": 2, "training__warm_start_steps": 2}
     cloud = coloured_room()
     assert cloud.sensors is not None and cloud.colors is not None
@@ -231,7 +229,7 @@ def test_extraction_settings_are_checked(tiny_fit: FittedField) -> None:
 
 
 def test_a_saved_fit_meshes_on_the_command_line(tiny_fit: FittedField, tmp_path: Path) -> None:
-    from fastsdf.mesh_command import MeshFinish, mesh_extraction, mesh_run
+    from fastsdf.commands.mesh import MeshFinish, mesh_extraction, mesh_run
 
     tiny_fit.save(tmp_path / "run")
     mesh_run(tmp_path / "run", tmp_path / "m.ply", "cpu", mesh_extraction(0.2), MeshFinish())

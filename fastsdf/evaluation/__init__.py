@@ -4,7 +4,7 @@
 from fastsdf.evaluation.marked import MarkedMetrics, Marks
 from fastsdf.evaluation.metrics import Metrics, evaluate
 from fastsdf.evaluation.protocols import PROTOCOLS, Protocol, protocol_named
-from fastsdf.evaluation.report import Row, rows
+from fastsdf.evaluation.rows import Row, rows
 
 __all__ = [
     "PROTOCOLS",

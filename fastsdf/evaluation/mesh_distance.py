@@ -3,8 +3,8 @@
 
 import numpy as np
 
-from fastsdf.open3d_library import load_open3d
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
+from fastsdf.system.open3d_library import load_open3d
 
 _CHUNK = 500_000
 

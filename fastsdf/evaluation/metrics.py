@@ -11,7 +11,7 @@ from fastsdf.evaluation.marked import MarkedMetrics, Marks, marked_metrics
 from fastsdf.evaluation.protocols import protocol_named
 from fastsdf.evaluation.sides import Side, both_sides
 from fastsdf.evaluation.topology import face_normals, topology
-from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.geometry import PointCloud, TriangleMesh
 
 
 @dataclass(frozen=True)

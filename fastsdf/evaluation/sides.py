@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from fastsdf.errors import InputError
 from fastsdf.evaluation.mesh_distance import ClosestPoint
 from fastsdf.evaluation.topology import face_normals
-from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.geometry import PointCloud, TriangleMesh
 
 
 class Side(NamedTuple):

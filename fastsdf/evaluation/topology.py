@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 
 
 class Topology(NamedTuple):

@@ -2,8 +2,8 @@
 """Reading and writing scans and meshes. Importing this package loads numpy and plyfile only."""
 
 from fastsdf.io.atomic import atomic_path
+from fastsdf.io.formats.meshes import is_mesh_file, read_mesh
 from fastsdf.io.grids import check_grid_path, write_grid
-from fastsdf.io.meshes import is_mesh_file, read_mesh
 from fastsdf.io.readers import read_point_cloud, read_point_clouds
 from fastsdf.io.writers import check_mesh_path, write_mesh, write_point_cloud
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fastsdf.scan import PointCloud
+from fastsdf.geometry import PointCloud
 
 POINT_NAMES = ("x", "y", "z")
 SENSOR_NAMES = ("sx", "sy", "sz")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fastsdf.errors import InputError, ScanError
-from fastsdf.scan import PointCloud
+from fastsdf.geometry import PointCloud
 
 MIN_POINTS = 100
 

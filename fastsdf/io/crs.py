@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastsdf.errors import InputError
 from fastsdf.io.atomic import atomic_path
-from fastsdf.optional import needed_for
+from fastsdf.system.optional_import import needed_for
 
 
 def crs_name(crs: str) -> str:

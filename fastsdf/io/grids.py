@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from fastsdf.errors import InputError
+from fastsdf.geometry import DistanceGrid
 from fastsdf.io.atomic import atomic_path
-from fastsdf.io.vdb import load_openvdb, write_vdb
-from fastsdf.scan import DistanceGrid
+from fastsdf.io.formats.vdb import load_openvdb, write_vdb
 
 GRID_SUFFIXES = (".npz", ".vdb")
 SIGN = "positive in free space, negative in solid"

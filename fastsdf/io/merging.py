@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastsdf.geometry import PointCloud
 from fastsdf.io.crs import crs_name
-from fastsdf.scan import PointCloud
 
 ATTRIBUTES = ("normals", "colors", "sensors", "views")
 

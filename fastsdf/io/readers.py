@@ -6,24 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fastsdf.config.units import metres_per
 from fastsdf.errors import InputError, ScanError
+from fastsdf.geometry import PointCloud
 from fastsdf.io.cleaning import clean_cloud, with_sensor
-from fastsdf.io.contents import check_content
-from fastsdf.io.depth_folders import read_depth_folder
-from fastsdf.io.e57 import read_e57_cloud
+from fastsdf.io.depth.folders import read_depth_folder
+from fastsdf.io.file_signature import check_content
 from fastsdf.io.files import expand_paths, require_file
-from fastsdf.io.las import read_las_cloud
-from fastsdf.io.leica import read_pts_cloud, read_ptx_cloud
+from fastsdf.io.formats.e57 import read_e57_cloud
+from fastsdf.io.formats.las import read_las_cloud
+from fastsdf.io.formats.leica import read_pts_cloud, read_ptx_cloud
+from fastsdf.io.formats.meshes import TRIMESH_SUFFIXES, read_mesh
+from fastsdf.io.formats.pcd import read_pcd_cloud
+from fastsdf.io.formats.ply import read_ply_cloud
+from fastsdf.io.formats.tables import read_npy_cloud, read_npz_cloud, read_text_cloud
 from fastsdf.io.merging import join_clouds, list_some
-from fastsdf.io.meshes import TRIMESH_SUFFIXES, read_mesh
-from fastsdf.io.pcd import read_pcd_cloud
-from fastsdf.io.ply import read_ply_cloud
-from fastsdf.io.poses import with_poses
+from fastsdf.io.poses.pose_files import with_poses
+from fastsdf.io.poses.sensor_trajectory import with_trajectory
 from fastsdf.io.sampling import sample_mesh
-from fastsdf.io.tables import read_npy_cloud, read_npz_cloud, read_text_cloud
-from fastsdf.io.timed_sensors import with_trajectory
-from fastsdf.scan import PointCloud
-from fastsdf.units import metres_per
 
 TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc")
 

@@ -4,7 +4,7 @@
 import numpy as np
 
 from fastsdf.errors import InputError, ScanError
-from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.geometry import PointCloud, TriangleMesh
 
 
 def sample_mesh(mesh: TriangleMesh, count: int, seed: int) -> PointCloud:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from plyfile import PlyData, PlyElement
 
+from fastsdf.config.units import metres_per
 from fastsdf.errors import InputError
+from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.attributes import COLOR_NAMES, NORMAL_NAMES, POINT_NAMES, SENSOR_NAMES
+from fastsdf.io.formats.usd import USD_SUFFIXES, load_pxr, write_usd
 from fastsdf.io.offsets import needs_float64, sidecar_path, storage_offset
-from fastsdf.io.usd import USD_SUFFIXES, load_pxr, write_usd
-from fastsdf.scan import PointCloud, TriangleMesh
-from fastsdf.units import metres_per
 
 if TYPE_CHECKING:
     import trimesh

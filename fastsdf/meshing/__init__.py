@@ -3,14 +3,14 @@
 
 from fastsdf.meshing.alignment import floor_alignment
 from fastsdf.meshing.attributes import check_color_source, color_by
-from fastsdf.meshing.bilateral import check_smoothing, smooth
-from fastsdf.meshing.clean import drop_small_components, keep_faces, remove_unreferenced, vertex_normals
-from fastsdf.meshing.decimate import check_decimation, decimate
+from fastsdf.meshing.components import drop_small_components, keep_faces, remove_unreferenced, vertex_normals
+from fastsdf.meshing.decimation import check_decimation, decimate
 from fastsdf.meshing.edges import is_closed
+from fastsdf.meshing.extract import extract_surface
 from fastsdf.meshing.holes import in_small_holes
-from fastsdf.meshing.sparse import extract_surface
+from fastsdf.meshing.measured_part import drop_doubtful_pieces, judge_vertices
+from fastsdf.meshing.smoothing import check_smoothing, smooth
 from fastsdf.meshing.surface import Surface
-from fastsdf.meshing.trim import drop_doubtful_pieces, judge_vertices
 from fastsdf.meshing.watertight import BoxClip, extract_watertight, scanned_pieces
 
 __all__ = [

@@ -4,7 +4,7 @@
 import numpy as np
 
 from fastsdf.errors import MeshingError
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 
 UPRIGHT = np.radians(45.0)  # a floor is looked for within this angle of +z
 CONES = tuple(np.radians((20.0, 10.0, 5.0, 2.5)))  # narrowing cones about the floor's normal

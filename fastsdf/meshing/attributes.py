@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastsdf.color_scale import VIRIDIS, on_scale
 from fastsdf.errors import InputError
-from fastsdf.meshing.support import MIN_COSINE, Discs, Neighbours
+from fastsdf.geometry import TriangleMesh
+from fastsdf.meshing.discs import MIN_COSINE, Discs, Neighbours
 from fastsdf.meshing.surface import Surface
-from fastsdf.scan import TriangleMesh
+from fastsdf.numerics.colormap import VIRIDIS, on_scale
 
 CONFIDENCE, MEASURED = "confidence", "measured"
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastsdf.meshing.cases import CORNERS, EDGE_AXIS, EDGE_CORNER, case_table
 from fastsdf.meshing.lattice import contains, sorted_unique, step_key, unpack
+from fastsdf.meshing.marching_cubes_table import CORNERS, EDGE_AXIS, EDGE_CORNER, case_table
 
 NodeField = Callable[[Tensor], Tensor]
 

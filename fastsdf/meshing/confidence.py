@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How likely a vertex lies on measured surface, judged from the scan's points around it and the field on both sides.
 
-A small network, trained by ``benchmarks/confidence.py`` on scans of synthetic scenes with known truth, says with what
-probability the true surface is within 0.6 spacings of a vertex (or three deviations of the noise, if that is more),
-faces its way to within 60 degrees, and was seen by the scanner. A count of the discs under a vertex tells much less,
-see docs/results.md.
+A small network, trained by ``benchmarks/accuracy/confidence.py`` on scans of synthetic scenes with known truth, gives
+the probability that the true surface is within 0.6 spacings of a vertex (or three standard deviations of the noise, if
+that is more), faces the same way to within 60 degrees, and was seen by the scanner. A count of the discs under a vertex
+tells much less, see docs/notebook.
 """
 
 from functools import cache
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fastsdf.meshing.discs import Discs, Neighbours
 from fastsdf.meshing.lattice import Field
-from fastsdf.meshing.support import Discs, Neighbours
-from fastsdf.vectors import dot
+from fastsdf.numerics.vectors import dot
 
 WEIGHTS = "confidence.npz"
 DISCS = 4

@@ -7,7 +7,7 @@ from math import gcd
 import torch
 from torch import Tensor
 
-from fastsdf.meshing.clean import components
+from fastsdf.meshing.components import components
 from fastsdf.meshing.edges import edge_keys, open_edges
 from fastsdf.meshing.surface import Surface
 

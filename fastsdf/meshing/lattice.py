@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.errors import MeshingError
-from fastsdf.nearest import point_index
+from fastsdf.spatial.knn import point_index
 
 Field = Callable[[Tensor], Tensor]
 

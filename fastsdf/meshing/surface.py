@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A triangle mesh on the device that works on it; `fastsdf.scan.TriangleMesh` is its form in numpy."""
+"""A triangle mesh on the device that works on it; `fastsdf.geometry.TriangleMesh` is its form in numpy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from fastsdf.errors import MeshingError
-from fastsdf.meshing.clean import components, keep_faces
+from fastsdf.meshing.components import components, keep_faces
 from fastsdf.meshing.edges import is_closed
+from fastsdf.meshing.extract import extract_surface
 from fastsdf.meshing.lattice import Field
-from fastsdf.meshing.sparse import extract_surface
 from fastsdf.meshing.surface import Surface
 
 logger = logging.getLogger(__name__)

@@ -2,22 +2,21 @@
 """A fitted field and its mesh to a page: every picture, chart and table of a report."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastsdf.fitted import FittedField
+from fastsdf.geometry import TriangleMesh
 from fastsdf.meshing.attributes import CONFIDENCE
+from fastsdf.model import FittedField
+from fastsdf.rendering.pictures import draw, facing_only, without_ceiling
+from fastsdf.rendering.scene import Scene, make_scene, scan_name
+from fastsdf.rendering.sections import field_section, map_from_above
+from fastsdf.rendering.viewpoints import cameras_in_air, overhead_camera, standpoints
 from fastsdf.report import plots, tables
 from fastsdf.report.content import Chapter, Picture
 from fastsdf.report.figures import photograph
 from fastsdf.report.page import render
-from fastsdf.report.pictures import draw, facing_only, without_ceiling
-from fastsdf.report.scene import Scene, make_scene
-from fastsdf.report.sections import field_section, map_from_above
-from fastsdf.report.viewpoints import cameras_in_air, overhead_camera, standpoints
-from fastsdf.scan import TriangleMesh
 
 SCALE_QUANTILE = 0.95
 
@@ -29,7 +28,7 @@ def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, A
         fitted: the field of a run.
         mesh: its mesh.
         report: content of its run.json; empty where there is none.
-        up: the scan's axis that points up (`fastsdf.report.scene.check_up`).
+        up: the scan's axis that points up (`fastsdf.rendering.scene.check_up`).
     """
     scene = make_scene(fitted, mesh, up)
     residuals_mm = 1e3 * np.abs(scene.field(scene.points))
@@ -44,12 +43,6 @@ def build_report(fitted: FittedField, mesh: TriangleMesh, report: Mapping[str, A
         Chapter("settings", "Settings", tables=tables.settings_tables(fitted.config.model_dump(mode="json"))),
     ]
     return render(f"{scan_name(fitted)}: fastsdf report", _headline(fitted, mesh, report, residual), chapters)
-
-
-def scan_name(fitted: FittedField) -> str:
-    """File names of the scans, or "scan" for arrays."""
-    given = fitted.scan.facts.get("scan", "scan")
-    return ", ".join(Path(name).name for name in ([given] if isinstance(given, str) else given))
 
 
 def _headline(

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
-from fastsdf.cloud_thinning import evenly
-from fastsdf.color_scale import on_scale
 from fastsdf.evaluation.mesh_distance import ClosestPoint
-from fastsdf.report.camera import Camera
-from fastsdf.report.pictures import GAMMA, below_ceiling, draw, facing_only, without_ceiling
-from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.geometry import PointCloud, TriangleMesh
+from fastsdf.numerics.colormap import on_scale
+from fastsdf.rendering.camera import Camera
+from fastsdf.rendering.pictures import GAMMA, below_ceiling, draw, facing_only, without_ceiling
+from fastsdf.spatial.voxel_downsample import evenly
 
 Surface = TriangleMesh | PointCloud
 Distance = Callable[[np.ndarray], np.ndarray]

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fastsdf.optional import needed_for
+from fastsdf.system.optional_import import needed_for
 
 Figure: TypeAlias = Any  # matplotlib's
 Axes: TypeAlias = Any

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastsdf.optional import needed_for
 from fastsdf.report.content import Chapter
+from fastsdf.system.optional_import import needed_for
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 

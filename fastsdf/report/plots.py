@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastsdf.losses import TERMS
+from fastsdf.rendering.sections import Section
 from fastsdf.report.figures import Axes, Figure, chart
-from fastsdf.report.sections import Section
+from fastsdf.training.losses import TERMS
 
 LENGTHS = ("surface", "near")
 LABELS = {

@@ -7,6 +7,9 @@ import numpy as np
 
 from fastsdf.evaluation import Metrics, protocol_named, rows
 from fastsdf.evaluation.sides import Side
+from fastsdf.geometry import PointCloud, TriangleMesh
+from fastsdf.rendering.sections import map_from_above
+from fastsdf.rendering.viewpoints import overhead_camera
 from fastsdf.report import plots
 from fastsdf.report.content import Chapter, Picture, Table
 from fastsdf.report.error_maps import (
@@ -22,11 +25,8 @@ from fastsdf.report.error_maps import (
 from fastsdf.report.figures import photograph
 from fastsdf.report.page import render
 from fastsdf.report.score_scene import ScoredScene, make_scored_scene
-from fastsdf.report.sections import map_from_above
 from fastsdf.report.tables import scores_table
-from fastsdf.report.viewpoints import overhead_camera
 from fastsdf.report.worst import APART_SHARE, Place, worst_places
-from fastsdf.scan import PointCloud, TriangleMesh
 
 UNASKED_TEXT = " Grey is surface that no observed point is near: it is not asked for."
 
@@ -45,7 +45,7 @@ def build_score(
         mesh, reference, observed: what was compared, in the world.
         metrics: of `fastsdf.evaluation.evaluate` for them.
         names: of mesh and reference.
-        up: the world's axis that points up (`fastsdf.report.scene.check_up`).
+        up: the world's axis that points up (`fastsdf.rendering.scene.check_up`).
     """
     scene = make_scored_scene(mesh, reference, observed, metrics, up)
     chapters = [_accuracy(scene), _completeness(scene), _worst(scene), _figures(scene, names)]

@@ -9,11 +9,11 @@ from scipy.spatial import KDTree
 from fastsdf.errors import MeshingError
 from fastsdf.evaluation.metrics import Metrics
 from fastsdf.evaluation.sides import Side, sample_mesh
-from fastsdf.report.camera import Camera
+from fastsdf.geometry import PointCloud, TriangleMesh
+from fastsdf.rendering.camera import Camera
+from fastsdf.rendering.scene import DENSE_QUANTILES, Box, frame_of, standing_box, turned
+from fastsdf.rendering.viewpoints import Field, cameras_in_air
 from fastsdf.report.error_maps import Surface, thinned
-from fastsdf.report.scene import DENSE_QUANTILES, Box, frame_of, standing_box, turned
-from fastsdf.report.viewpoints import Field, cameras_in_air
-from fastsdf.scan import PointCloud, TriangleMesh
 
 AIR_SAMPLES = 60_000
 SCALE_QUANTILE = 0.95

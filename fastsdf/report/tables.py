@@ -4,10 +4,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastsdf.console import format_value
-from fastsdf.evaluation.report import Row
-from fastsdf.measuring import LEFT_OUT
+from fastsdf.evaluation.rows import Row
+from fastsdf.prepare.measure import LEFT_OUT
 from fastsdf.report.content import Table
+from fastsdf.system.format_value import format_value
 
 SQUARED = "\N{SUPERSCRIPT TWO}"
 METRIC_NAMES = {

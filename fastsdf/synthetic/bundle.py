@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
+from fastsdf.geometry import PointCloud
 from fastsdf.io import write_mesh, write_point_cloud
-from fastsdf.scan import PointCloud
 from fastsdf.synthetic.room import Scene, furnished_room
 from fastsdf.synthetic.scanner import scan, visible_samples
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fastsdf.errors import InputError
+from fastsdf.geometry import PointCloud
 from fastsdf.io import write_mesh, write_point_cloud
-from fastsdf.scan import PointCloud
 from fastsdf.synthetic.corridor import corridor
 from fastsdf.synthetic.gaps import random_gaps
 from fastsdf.synthetic.room import apartment, furnished_room

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastsdf.errors import InputError
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic import decor, furniture, shell
 from fastsdf.synthetic.layout import Floor, Patch, keep_clear
 from fastsdf.synthetic.scene import Scene, scene_of

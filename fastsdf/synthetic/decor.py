@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.furniture import Piece
 from fastsdf.synthetic.solids import (
     box,

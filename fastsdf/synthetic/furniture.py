@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.solids import box, cylinder, lathe, merged, moved, rod, rotation, rounded_box, torus
 
 _CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic import decor, furniture
 from fastsdf.synthetic.furniture import Piece
 from fastsdf.synthetic.shell import Opening, wall_frame

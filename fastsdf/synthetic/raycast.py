@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.open3d_library import load_open3d
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.solids import face_cross
+from fastsdf.system.open3d_library import load_open3d
 
 _CHUNK = 1_000_000
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastsdf.errors import InputError
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic import decor, shell
 from fastsdf.synthetic.layout import Patch, furnish, keep_clear
 from fastsdf.synthetic.scene import Scene, scene_of

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A virtual terrestrial scanner, and samples of exact surfaces."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from fastsdf.errors import InputError
-from fastsdf.scan import PointCloud, TriangleMesh
+from fastsdf.geometry import PointCloud, TriangleMesh
+from fastsdf.synthetic.directions import even_directions
 from fastsdf.synthetic.raycast import RayScene
+from fastsdf.synthetic.scene import Scene
 from fastsdf.synthetic.solids import face_cross
-
-if TYPE_CHECKING:
-    from fastsdf.synthetic.scene import Scene
 
 _EDGE_M = 0.05
 _MIXED_SHARE = 0.3
@@ -19,32 +16,8 @@ _MIN_RANGE_M = 0.1
 _ROUNDS = 60
 
 
-def even_directions(step_deg: float, rng: np.random.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of a spherical scan: rows of equal elevation, each with steps of about ``step_deg`` around.
-
-    Args:
-        step_deg: angle between neighbouring rays, degrees.
-        rng: if given, each ray is moved by up to a quarter step either way.
-
-    Returns:
-        (n, 3) unit directions and (n,) the index of each ray's neighbour in its row.
-    """
-    rows = max(round(180.0 / step_deg), 2)
-    elevations = (np.arange(rows) + 0.5) * np.pi / rows - np.pi / 2
-    counts = np.maximum(np.round(360.0 / step_deg * np.cos(elevations)).astype(np.int64), 3)
-    row = np.repeat(np.arange(rows), counts)
-    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    column = np.arange(len(row)) - first[row]
-    jitter = np.zeros((2, len(row))) if rng is None else rng.uniform(-0.25, 0.25, (2, len(row)))
-    azimuth = (column + 0.5 * (row % 2) + jitter[0]) * 2.0 * np.pi / counts[row]
-    elevation = elevations[row] + jitter[1] * np.pi / rows
-    flat = np.cos(elevation)
-    directions = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)], axis=1)
-    return directions, first[row] + (column + 1) % counts[row]
-
-
 def scan(
-    scene: "Scene",
+    scene: Scene,
     *,
     points: int | None = None,
     angular_step_deg: float = 0.5,
@@ -144,7 +117,7 @@ def sample_surface(mesh: TriangleMesh, n: int, seed: int | np.random.Generator =
     return points, cross[face] / np.maximum(areas[face, None], 1e-300)
 
 
-def visible_samples(scene: "Scene", n: int, seed: int = 0) -> np.ndarray:
+def visible_samples(scene: Scene, n: int, seed: int = 0) -> np.ndarray:
     """Area-uniform samples (n, 6), x y z nx ny nz, of the surface that some station sees from its front.
 
     Raises:

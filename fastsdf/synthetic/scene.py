@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.raycast import RayScene
 from fastsdf.synthetic.solids import merged
 from fastsdf.synthetic.stations import Zone, free_stations

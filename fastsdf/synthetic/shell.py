@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.solids import box, merged, moved, rod, rotation
 
 OUTER_M = 0.2

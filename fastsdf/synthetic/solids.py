@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 
 Vector = Sequence[float] | np.ndarray
 

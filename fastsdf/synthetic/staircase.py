@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic import decor, shell
 from fastsdf.synthetic.scene import Scene, scene_of
 from fastsdf.synthetic.shell import OUTER_M, Opening, wall_frame

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsdf.errors import InputError
+from fastsdf.synthetic.directions import even_directions
 from fastsdf.synthetic.raycast import RayScene
-from fastsdf.synthetic.scanner import even_directions
 
 _CLEARANCE_M = 0.3
 _MARGIN_M = 0.5

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.color_scale import VIRIDIS, on_scale
-from fastsdf.report.pictures import GAMMA
+from fastsdf.numerics.colormap import VIRIDIS, on_scale
+from fastsdf.rendering.pictures import GAMMA
 
 GREY, POINT_COLOR = (170, 170, 170), (70, 84, 110)
 MEASURED_COLOR, INFERRED_COLOR = (94, 160, 110), (226, 120, 50)

@@ -8,15 +8,15 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from fastsdf.cloud_thinning import evenly
-from fastsdf.fitted import FittedField
+from fastsdf.geometry import TriangleMesh
 from fastsdf.io.offsets import storage_offset
 from fastsdf.meshing import decimate, vertex_normals
 from fastsdf.meshing.attributes import CONFIDENCE, MEASURED
-from fastsdf.nearest import point_index
-from fastsdf.report.scene import Box
-from fastsdf.report.sections import field_section
-from fastsdf.scan import TriangleMesh
+from fastsdf.model import FittedField
+from fastsdf.rendering.scene import Box
+from fastsdf.rendering.sections import field_section
+from fastsdf.spatial.knn import point_index
+from fastsdf.spatial.voxel_downsample import evenly
 from fastsdf.viewer import coloring
 from fastsdf.viewer.coloring import Coloring
 from fastsdf.viewer.light import shaded

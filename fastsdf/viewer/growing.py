@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from fastsdf.cloud_thinning import even_subset, evenly
 from fastsdf.errors import FastSDFError
-from fastsdf.fitted import FittedField
+from fastsdf.geometry import TriangleMesh
 from fastsdf.io.offsets import storage_offset
 from fastsdf.meshing import extract_surface, keep_faces
-from fastsdf.nearest import PointIndex, point_index
-from fastsdf.pipeline import Session
-from fastsdf.report.build import scan_name
-from fastsdf.report.scene import make_scene
-from fastsdf.scan import TriangleMesh
-from fastsdf.training_loop import Progress
+from fastsdf.model import FittedField
+from fastsdf.rendering.scene import make_scene, scan_name
+from fastsdf.spatial.knn import PointIndex, point_index
+from fastsdf.spatial.voxel_downsample import even_subset, evenly
+from fastsdf.training.loop import Progress
+from fastsdf.training.session import Session
 from fastsdf.viewer.coloring import POINT_COLOR, by_normal
 from fastsdf.viewer.content import MOST_POINTS, preview_voxel_m
 from fastsdf.viewer.places import places
@@ -47,7 +46,7 @@ class GrowingSurface:
     def __init__(self, server: Server, session: Session):
         self._session, self._server, self._due = session, server, 0.0
         self.pictures, self.seconds = 0, 0.0
-        fitted = session.fitted
+        fitted = FittedField.from_session(session)
         self._voxel_size_m = preview_voxel_m(fitted, PREVIEW_FACES)
         self._index = _thinned(fitted, self._voxel_size_m)
         scene = make_scene(fitted, points_as_mesh(fitted), "z")
@@ -57,7 +56,7 @@ class GrowingSurface:
         self._show_scan(fitted)
 
     def __call__(self, progress: Progress) -> None:
-        """Makes a picture if it is due; for `fastsdf.training_loop.train`."""
+        """Makes a picture if it is due; for `fastsdf.training.loop.train`."""
         began = time.monotonic()
         if began < self._due or not self._server.get_clients():
             return
@@ -90,7 +89,7 @@ class GrowingSurface:
         Raises:
             MeshingError: if there is none.
         """
-        fitted, points = self._session.fitted, self._index.points
+        fitted, points = FittedField.from_session(self._session), self._index.points
         now = replace(fitted, levels=levels)
         reach_m = REACH_VOXELS * self._voxel_size_m
         found = extract_surface(now.sdf, points, voxel_size=self._voxel_size_m, support_distance=reach_m)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsdf.errors import MeshingError
-from fastsdf.report.camera import Camera, look_along
-from fastsdf.report.scene import Scene
-from fastsdf.report.viewpoints import FOV, UP, cameras_in_air, free_ways, overhead_camera
+from fastsdf.rendering.camera import Camera, look_along
+from fastsdf.rendering.scene import Scene
+from fastsdf.rendering.viewpoints import FOV, UP, cameras_in_air, free_ways, overhead_camera
 
 ABOVE = "from above"
 MARGIN = 0.15

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.color_scale import on_scale
-from fastsdf.report.sections import Section
+from fastsdf.numerics.colormap import on_scale
+from fastsdf.rendering.sections import Section
 
 COLORS = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)], dtype=np.float64)
 BANDS = 12

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from fastsdf.errors import InputError
-from fastsdf.optional import needed_for
+from fastsdf.system.optional_import import needed_for
 
 Server: TypeAlias = Any  # viser's ViserServer
 ANY_PORT = 0

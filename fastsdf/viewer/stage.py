@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsdf.scan import TriangleMesh
+from fastsdf.geometry import TriangleMesh
 from fastsdf.viewer.glb import mesh_glb
 from fastsdf.viewer.light import before_tone_mapping
 from fastsdf.viewer.places import Place, field_of_view

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""What ``fit --view`` costs: one training, whose blocks of steps alternate between three kinds.
+
+    OMP_WAIT_POLICY=PASSIVE python -m benchmarks.speed.viewer_cost data/room.ply
+
+``plain``: no viewer is called; ``alone``: one is, and nobody looks; ``looked at``: an onlooker in a process of its own
+takes in what a browser would be sent, and draws nothing. Times per step are of the wall clock, and of the processors
+for all threads of this process, which a busy machine disturbs less. Each round has another order.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from fastsdf.config.loading import load_config
+from fastsdf.io import read_point_cloud
+from fastsdf.prepare.pipeline import prepare_scan
+from fastsdf.training.loop import Progress, train
+from fastsdf.training.session import Session, start_fit
+from fastsdf.viewer.growing import GrowingSurface
+from fastsdf.viewer.server import close_server, open_server
+
+KINDS = ("plain", "alone", "looked at")
+PATIENCE_S = 20.0
+
+
+class Block(NamedTuple):
+    """Milliseconds per step of a block."""
+
+    wall_ms: float
+    processor_ms: float
+
+
+def main() -> None:
+    """Trains, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scan", type=Path)
+    parser.add_argument("--block", type=int, default=100, help="steps of a block")
+    parser.add_argument("--rounds", type=int, default=6, help="blocks of each kind, at most what the training has")
+    given = parser.parse_args()
+    config = load_config()
+    session = start_fit(prepare_scan(read_point_cloud(given.scan), config), config)
+    server = open_server("127.0.0.1", 0)
+    grow = GrowingSurface(server, session)
+    blocks: dict[str, list[Block]] = {kind: [] for kind in KINDS}
+    assert session.config.training.steps is not None
+    rounds = min(given.rounds, session.config.training.steps // (given.block * len(KINDS)))
+    for number in range(rounds):
+        for kind in (*KINDS[number % 3 :], *KINDS[: number % 3]):
+            blocks[kind].append(run_block(session, grow, server, kind, given.block))
+            typer.echo("{:10} {:.2f} ms, processor {:.2f} ms".format(kind, *blocks[kind][-1]))
+    report(blocks, grow, rounds * given.block)
+    close_server(server)
+
+
+def run_block(session: Session, grow: GrowingSurface, server: object, kind: str, steps: int) -> Block:
+    """Takes the next steps of a training."""
+    onlooker = look_on(server) if kind == KINDS[2] else None
+    state, end = session.state, session.state.step + steps
+
+    def ignore(_: Progress) -> None:
+        pass
+
+    began, worked = time.monotonic(), time.process_time()
+    look = ignore if kind == KINDS[0] else grow
+    train(state, session.config, look, lambda _: None, lambda: state.step >= end)
+    wall, processor = time.monotonic() - began, time.process_time() - worked
+    taken = steps + state.step - end
+    if onlooker:
+        onlooker.terminate()
+        onlooker.wait()
+        wait_until(lambda: not server.get_clients())  # type: ignore
+    return Block(1e3 * wall / taken, 1e3 * processor / taken)
+
+
+def look_on(server: object) -> subprocess.Popen[bytes]:
+    """An onlooker that the server knows of."""
+    child = subprocess.Popen([sys.executable, "-m", "benchmarks.speed.headless_viewer_client", str(server.get_port())])  # type: ignore
+    wait_until(server.get_clients)  # type: ignore
+    return child
+
+
+def wait_until(done: object) -> None:
+    """Waits for something, at most 20 seconds."""
+    until = time.monotonic() + PATIENCE_S
+    while not done() and time.monotonic() < until:  # type: ignore
+        time.sleep(0.05)
+
+
+def report(blocks: dict[str, list[Block]], grow: GrowingSurface, steps: int) -> None:
+    """Prints means over the blocks, and what the pictures took."""
+    for kind, rows in blocks.items():
+        wall, processor = (statistics.mean(column) for column in zip(*rows, strict=True))
+        base = [statistics.mean(column) for column in zip(*blocks[KINDS[0]], strict=True)]
+        typer.echo(
+            f"{kind:10} {len(rows)} blocks, per step: {wall:.2f} ms ({wall / base[0] - 1:+.1%}), "
+            f"processor {processor:.2f} ms ({processor / base[1] - 1:+.1%})"
+        )
+    looked_at_s = 1e-3 * steps * statistics.mean(row.wall_ms for row in blocks[KINDS[2]])
+    typer.echo(f"{grow.pictures} pictures, {grow.seconds:.2f} s of {looked_at_s:.1f} s looked at")
+
+
+if __name__ == "__main__":
+    main()

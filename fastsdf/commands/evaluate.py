@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""``fastsdf eval``: a mesh against its ground truth."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from fastsdf.commands import console as ui
+from fastsdf.errors import InputError
+from fastsdf.evaluation import Marks, evaluate, protocol_named, rows
+from fastsdf.io import atomic_path, is_mesh_file, read_mesh, read_point_cloud
+from fastsdf.io.formats.ply import read_ply_flags
+from fastsdf.io.run_folder import write_json
+
+
+class Page(NamedTuple):
+    """Where the HTML page goes, and the axis of the files that points up in its pictures."""
+
+    path: Path
+    up: str = "z"
+
+
+def evaluate_mesh(
+    mesh: Path,
+    reference: Path,
+    observed: Path | None,
+    protocol: str,
+    json: Path | None,
+    seed: int,
+    page: Page | None = None,
+) -> None:
+    """Scores a mesh, prints the figures, and writes them as JSON and as a page where asked.
+
+    Raises:
+        InputError: before any work, if the page cannot be made or an option is wrong.
+    """
+    chosen = protocol_named(protocol)
+    if page:
+        _check_page(page)
+    truth = read_mesh(reference) if is_mesh_file(reference) else read_point_cloud(reference)
+    seen = read_point_cloud(observed) if observed else None
+    marks = _marks(observed) if observed else None
+    scored, console = read_mesh(mesh), ui.make_console()
+    metrics = evaluate(scored, truth, protocol=protocol, seed=seed, observed=seen, marks=marks)
+    title = f"{mesh} against {reference} (protocol {chosen.name})"
+    ui.print_table(console, title, [r[:3] for r in rows(metrics)])
+    if json:
+        write_json({"mesh": str(mesh), "reference": str(reference), **metrics.as_dict()}, json)
+    if page:
+        from fastsdf.report.score import build_score
+
+        with console.status("drawing the page"):
+            text = build_score(scored, truth, seen, metrics, (str(mesh), str(reference)), page.up)
+        with atomic_path(page.path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        console.print(f"page {page.path}")
+
+
+def _check_page(page: Page) -> None:
+    from fastsdf.commands.report import check_report
+    from fastsdf.rendering.scene import check_up
+
+    check_report()
+    check_up(page.up)
+    if page.path.is_dir():
+        raise InputError(f"{page.path} is a folder; name a file: --html {page.path / 'scores.html'}")
+
+
+def _marks(observed: Path) -> Marks | None:
+    """Which observed points are ``thin`` and ``planar``, if the file is a PLY that says so."""
+    flags = read_ply_flags(observed, Marks._fields) if observed.suffix.lower() == ".ply" else {}
+    return Marks(**flags) if flags else None

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""``fastsdf report``: a run folder in, an HTML file out."""
+
+from pathlib import Path
+
+from fastsdf.commands import console as ui
+from fastsdf.errors import InputError
+from fastsdf.io import atomic_path, read_mesh
+from fastsdf.io.run_folder import RunFolder
+from fastsdf.model import FittedField
+from fastsdf.rendering.scene import check_up
+from fastsdf.report.build import build_report
+from fastsdf.report.figures import load_matplotlib
+from fastsdf.report.page import load_jinja2
+
+REPORT = "report.html"
+
+
+def check_report() -> None:
+    """Raises InputError if a report cannot be made here because a package is missing."""
+    load_matplotlib()
+    load_jinja2()
+
+
+def report_run(path: Path, out: Path | None, device: str, up: str = "z") -> Path:
+    """Writes the report of a run and returns its path.
+
+    Args:
+        path: the run folder; its mesh is read, or extracted if there is none.
+        out: the HTML file; None: report.html in the run folder.
+        device: where to evaluate the field.
+        up: the scan's axis that points up.
+
+    Raises:
+        InputError: before any work, if a package is missing, the output is a folder or the axis is none.
+        CheckpointError: if the folder holds no run.
+    """
+    out = out or path / REPORT
+    check_report()
+    check_up(up)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; name a file: -o {out / REPORT}")
+    run, console = RunFolder(path), ui.make_console()
+    fitted = FittedField.load(path, device)
+    with console.status("drawing the report"):
+        mesh = read_mesh(run.mesh) if run.mesh.is_file() else fitted.extract_mesh()
+        text = build_report(fitted, mesh, run.read_report(), up)
+    with atomic_path(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    console.print(f"report {out}")
+    return out

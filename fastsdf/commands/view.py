@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What ``fastsdf view`` and ``fastsdf fit --view`` do: a run in a browser, until Ctrl-C."""
+
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fastsdf.commands import console as ui
+from fastsdf.geometry import TriangleMesh
+from fastsdf.io import read_mesh
+from fastsdf.io.run_folder import RunFolder
+from fastsdf.model import FittedField
+from fastsdf.rendering.scene import check_up, make_scene, scan_name
+from fastsdf.training.session import Session
+from fastsdf.viewer.content import make_content
+from fastsdf.viewer.growing import GrowingSurface
+from fastsdf.viewer.jobs import Jobs
+from fastsdf.viewer.panel import Panel
+from fastsdf.viewer.places import places
+from fastsdf.viewer.server import Server, address_of, close_server, open_server
+
+HOST = "127.0.0.1"
+
+
+def view_run(path: Path, host: str, port: int, up: str = "z", device: str = "auto", show: bool = False) -> None:
+    """Shows a run until Ctrl-C.
+
+    Args:
+        path: the run folder; its mesh is read, or extracted if there is none.
+        host, port: where to listen (`fastsdf.viewer.server.open_server`).
+        up: the scan's axis that points up.
+        device: where to evaluate the field.
+        show: open a browser.
+
+    Raises:
+        InputError: before any work, if viser is missing, the axis is none, or the address cannot be had.
+        CheckpointError: if the folder holds no run.
+    """
+    check_up(up)
+    run, console = RunFolder(path), ui.make_console()
+    fitted = FittedField.load(path, device)
+    server = open_server(host, port)
+    try:
+        with console.status("preparing the view"):
+            mesh = read_mesh(run.mesh) if run.mesh.is_file() else fitted.extract_mesh()
+            jobs = fill(server, fitted, mesh, up)
+        with suppress(KeyboardInterrupt):
+            announce(console, server)
+            if show and not webbrowser.open(address_of(server)):
+                console.print("no browser could be opened; open the address yourself")
+            jobs.work_forever()
+    finally:
+        close_server(server)
+
+
+class FitViewer:
+    """A server that shows a fit: first the surface as it grows, then the run.
+
+    Args:
+        console: where to say so.
+        server: as `fastsdf.viewer.server.open_server` opens it.
+    """
+
+    def __init__(self, console: Any, server: Server):
+        self._console, self._server = console, server
+        self._growing: GrowingSurface | None = None
+
+    def growing(self, session: Session) -> GrowingSurface:
+        """Shows the scan of a fit, and returns what shows its surface; to be called at each reading of the loss."""
+        self._growing = GrowingSurface(self._server, session)
+        return self._growing
+
+    def show(self, fitted: FittedField, mesh: TriangleMesh) -> None:
+        """Says what looking cost, and shows a finished fit until Ctrl-C."""
+        if self._growing is not None and fitted.seconds:
+            made, share = self._growing.pictures, self._growing.seconds / fitted.seconds
+            self._console.print(f"surface shown {made} times while it grew, in {share:.1%} of training")
+        with suppress(KeyboardInterrupt):  # all is written: Ctrl-C only ends the view
+            with self._console.status("preparing the view"):
+                jobs = fill(self._server, fitted, mesh, "z")
+            announce(self._console, self._server)
+            jobs.work_forever()
+
+
+@contextmanager
+def fit_viewer(console: Any, port: int) -> Iterator[FitViewer]:
+    """A viewer for ``fastsdf fit`` on this machine's port; its server ends with the block.
+
+    Raises:
+        InputError: if viser is missing, or the port cannot be had.
+    """
+    server = open_server(HOST, port)
+    announce(console, server)
+    try:
+        yield FitViewer(console, server)
+    finally:
+        close_server(server)
+
+
+def fill(server: Server, fitted: FittedField, mesh: TriangleMesh, up: str) -> Jobs:
+    """Puts a run on a server, in the place of what it showed; the jobs returned still have to be worked off."""
+    content, jobs = make_content(fitted, mesh), Jobs()
+    stands = places(make_scene(fitted, content.mesh, up))
+    server.scene.reset()
+    server.gui.reset()
+    Panel(server, content, stands, jobs, scan_name(fitted))
+    return jobs
+
+
+def announce(console: Any, server: Server) -> None:
+    """Says where to look."""
+    console.print(f"open {address_of(server)} in a browser; Ctrl-C ends")

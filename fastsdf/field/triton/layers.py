@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""The hidden layers at the centres of stencils, at float32's precision: device functions of both passes."""
+
+import triton
+import triton.language as tl
+
+from fastsdf.field.triton.activation import activate
+from fastsdf.field.triton.tiles import exact_dot, halves, load_features, positions
+
+
+@triton.jit
+def first_layer(x_ptr, values_ptr, points, mask, feature, features, pitch, w1, w1_low, wp, wp_low, unit):
+    """What enters the first activation (BLOCK, H) in units of it, with the features (K, BLOCK) and positions
+    (BLOCK, 16) that it comes from, rounded to float16.
+    """
+    x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
+    p, p_low = halves(positions(x_ptr, points, mask))
+    t = unit * (exact_dot(tl.trans(x), tl.trans(x_low), w1, w1_low) + exact_dot(p, p_low, wp, wp_low))
+    return t, x, p
+
+
+@triton.jit
+def second_layer(t1, w2, w2_low, b2_ptr, hidden, unit, SOFTPLUS: tl.constexpr):
+    """What enters the second activation (BLOCK, H) in units of it, with the first one's result, rounded to float16."""
+    a, a_low = halves(activate(t1, SOFTPLUS) * (1 / unit))
+    return unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :]), a

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
+"""Where a point lies on a level of the hash grid, and which table rows its nodes have."""
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from fastsdf.field.hash_grid import HASH_PRIMES, GridSpec
+
+
+def _as_int32(value: int) -> int:
+    """The int32 with the bits of a 32-bit unsigned number."""
+    return value - 2**32 if value >= 2**31 else value
+
+
+_PRIME_Y, _PRIME_Z = (tl.constexpr(_as_int32(prime)) for prime in HASH_PRIMES[1:])
+
+
+class LevelTable(NamedTuple):
+    """Geometry of all levels on the device.
+
+    Attributes:
+        frame: (levels, 3) float32 scale, base and rest: a point x lies at ``x * scale + base + rest`` in cells, where
+            base is a whole number and 0 <= rest < 1, so that the position within a cell can be formed without the
+            rounding of a large number.
+        layout: (levels, 3) int32 resolution, entries and first entry.
+        num_dense: levels before the first hashed one.
+    """
+
+    frame: Tensor
+    layout: Tensor
+    num_dense: int
+
+
+@cache
+def level_table(grid: GridSpec, half_width: float, center: float, device: torch.device) -> LevelTable:
+    """Levels of a grid over the cube ``center +- half_width`` per axis, in the frame of the points."""
+    frame, layout = [], []
+    for level in range(grid.num_levels):
+        scale = grid.scales[level] / (2 * half_width)
+        shift = grid.scales[level] * (0.5 - center / (2 * half_width)) + 0.5
+        frame.append((scale, math.floor(shift), shift - math.floor(shift)))
+        layout.append((grid.resolutions[level], grid.sizes[level], grid.offsets[level]))
+    num_dense = sum(grid.is_dense(level) for level in range(grid.num_levels))
+    on_device = torch.tensor(frame, dtype=torch.float32, device=device)
+    return LevelTable(on_device, torch.tensor(layout, dtype=torch.int32, device=device), num_dense)
+
+
+@triton.jit
+def faded(fade_ptr, level, count):
+    """Weight of a level: the fade of the last of ``count`` levels, 1 before it."""
+    return tl.where(level == count - 1, tl.load(fade_ptr), 1.0)
+
+
+@triton.jit
+def _locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
+    """Cell index (int32) along one axis and the position in the cell, 0 to 1."""
+    x = tl.load(x_ptr + 3 * points + axis, mask=mask, other=0.0)
+    cell = tl.floor(x * scale + (base + rest))
+    return cell.to(tl.int32), tl.fma(x, scale, (base - cell) + rest)
+
+
+@triton.jit
+def locate(x_ptr, points, mask, frame_ptr, layout_ptr, level):
+    """Where points lie on a level, and what the level is.
+
+    Returns:
+        Cells i, j, k (int32) and positions rx, ry, rz in them, 0 to 1; the level's scale, resolution, entries and first
+        entry, see `LevelTable`.
+    """
+    frame, layout = frame_ptr + 3 * level, layout_ptr + 3 * level
+    scale, base, rest = tl.load(frame), tl.load(frame + 1), tl.load(frame + 2)
+    i, rx = _locate(x_ptr, points, mask, 0, scale, base, rest)
+    j, ry = _locate(x_ptr, points, mask, 1, scale, base, rest)
+    k, rz = _locate(x_ptr, points, mask, 2, scale, base, rest)
+    return i, j, k, rx, ry, rz, scale, tl.load(layout), tl.load(layout + 1), tl.load(layout + 2)
+
+
+@triton.jit
+def strides(resolution, DENSE: tl.constexpr):
+    """What one node along y and along z adds to the row terms of `entry`."""
+    if DENSE:
+        return resolution, resolution * resolution
+    else:
+        return tl.full((), _PRIME_Y, tl.int32), tl.full((), _PRIME_Z, tl.int32)
+
+
+@triton.jit
+def _row(x, y, z, size, offset, DENSE: tl.constexpr):
+    """Table row of a node from its terms ``i``, ``j * stride_y`` and ``k * stride_z`` (int32, wrapping around).
+
+    See `fastsdf.field.backends.torch_reference.node_rows`.
+    """
+    if DENSE:
+        index = (x + y + z) % size
+        index = tl.where(index < 0, index + size, index)
+    else:
+        index = (x ^ y ^ z) & (size - 1)
+    return index + offset
+
+
+@triton.jit
+def entry(table_ptr, x, y, z, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
+    """Entries (BLOCK, F) of the nodes with these row terms; 0 where masked off."""
+    place = _row(x, y, z, size, offset, DENSE)
+    return tl.load(table_ptr + place[:, None] * F + tl.arange(0, F)[None, :], mask=mask[:, None], other=0.0)
+
+
+@triton.jit
+def add(grad_ptr, x, y, z, value, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
+    """Adds ``value`` (BLOCK, F) to the gradient of those entries."""
+    place = _row(x, y, z, size, offset, DENSE)
+    target = grad_ptr + place[:, None] * F + tl.arange(0, F)[None, :]
+    tl.atomic_add(target, value, mask=mask[:, None], sem="relaxed")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""LAS and LAZ files, read with laspy. The only place that imports it."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from fastsdf.errors import ScanError
+from fastsdf.geometry import PointCloud
+from fastsdf.io.attributes import cloud_from_columns
+from fastsdf.io.files import require_file
+from fastsdf.system.optional_import import needed_for
+
+NOISE_CLASSES = (7, 18)  # "low point" and "high noise" of the LAS specification
+WKT_RECORD, KEYS_RECORD = "WktCoordinateSystemVlr", "GeoKeyDirectoryVlr"
+GEOGRAPHIC_KEY, PROJECTED_KEY, VERTICAL_KEY = 2048, 3072, 4096  # of GeoTIFF
+EPSG_CODES = range(1024, 32767)
+
+
+def read_las_cloud(path: str | Path) -> PointCloud:
+    """Read the points of a LAS or LAZ file in file order; uncleaned.
+
+    Coordinates are ``integer * scale + offset`` in float64, which is all that the file holds. Colours are scaled from
+    16 to 8 bits (files that keep 8-bit values in the 16-bit fields are told apart by the largest value). Extra
+    dimensions named as PLY properties (nx ny nz, sx sy sz, view) and GPS times are used, all others are left out. All
+    returns are kept; points that are withheld or classified as noise (7, 18) are dropped with a note. The coordinate
+    reference system comes from the well-known text or the GeoTIFF keys.
+
+    Raises:
+        ScanError: laspy or a LAZ decoder is not installed, or the file is missing or damaged.
+    """
+    path = require_file(path)
+    laspy = _load_laspy(path)
+    try:
+        las = laspy.read(path)
+        columns = _columns(las)
+        usable = _usable(las)
+        crs = _reference_system(las)
+    except Exception as error:  # laspy and its decoders raise whatever a damaged file makes numpy or struct raise
+        raise ScanError(f"{path}: laspy cannot read it ({error}); {_advice(error)}") from error
+    cloud = replace(cloud_from_columns({name: values[usable] for name, values in columns.items()}), crs=crs)
+    dropped = len(usable) - len(cloud)
+    if dropped == 0:
+        return cloud
+    note = f"dropped {dropped} of {len(usable)} points that the file marks as noise or withheld"
+    return replace(cloud, notes=(*cloud.notes, note))
+
+
+def _columns(las: Any) -> dict[str, np.ndarray]:
+    """The (n,) columns of coordinates, colours, times and scalar extra dimensions by lower-case name."""
+    known = set(las.point_format.dimension_names)
+    colors = [name for name in ("red", "green", "blue") if name in known]
+    extra = [name for name in las.point_format.extra_dimension_names if np.ndim(las[name]) == 1]
+    times = [name for name in ("gps_time",) if name in known]
+    named = {name.lower(): np.asarray(las[name]) for name in (*extra, *colors, *times)}
+    return {**named, **{axis: np.asarray(las[axis], dtype=np.float64) for axis in "xyz"}}
+
+
+def _usable(las: Any) -> np.ndarray:
+    known = set(las.point_format.dimension_names)
+    usable = ~np.isin(np.asarray(las["classification"]), NOISE_CLASSES)
+    return usable & (np.asarray(las["withheld"]) == 0) if "withheld" in known else usable
+
+
+def _reference_system(las: Any) -> str | None:
+    """The file's well-known text, else the EPSG codes of its GeoTIFF keys (horizontal, and vertical if it has one)."""
+    records = [*las.header.vlrs, *(las.header.evlrs or [])]
+    texts = [record.string.strip("\0 \n") for record in records if type(record).__name__ == WKT_RECORD]
+    if any(texts):
+        return next(text for text in texts if text)
+    keys = {k.id: k.value_offset for r in records if type(r).__name__ == KEYS_RECORD for k in r.geo_keys}
+    horizontal, vertical = keys.get(PROJECTED_KEY, keys.get(GEOGRAPHIC_KEY, 0)), keys.get(VERTICAL_KEY, 0)
+    if horizontal not in EPSG_CODES:
+        return None
+    return f"EPSG:{horizontal}+{vertical}" if vertical in EPSG_CODES else f"EPSG:{horizontal}"
+
+
+def _advice(error: Exception) -> str:
+    if "LazBackend" in str(error):
+        return "LAZ files need lazrs: pip install lazrs, or convert to LAS"
+    return "export or copy the file again"
+
+
+def _load_laspy(path: Path) -> ModuleType:
+    with needed_for(f"{path}: LAS and LAZ files need laspy", "pip install laspy lazrs, or convert to PLY", ScanError):
+        import laspy
+    return laspy

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Poses by time stamp, as in the TUM RGB-D data sets."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fastsdf.errors import ScanError
+from fastsdf.io.files import require_file
+from fastsdf.io.poses.quaternions import rotation_matrices
+
+MAX_TIME_GAP_S = 0.02  # a pose further from an image than this does not count (the limit of the data set's own tools)
+
+
+class Trajectory(NamedTuple):
+    """Poses over time.
+
+    Attributes:
+        stamps: (m,) seconds, increasing.
+        positions: (m, 3) of the camera in the world.
+        quaternions: (m, 4) camera to world, x y z w, unit length.
+    """
+
+    stamps: np.ndarray
+    positions: np.ndarray
+    quaternions: np.ndarray
+
+
+def read_trajectory(path: str | Path) -> Trajectory:
+    """Read lines ``time x y z qx qy qz qw`` (comment lines start with #).
+
+    Raises:
+        ScanError: the file is missing, empty of poses, or a line is not eight numbers.
+    """
+    path = require_file(path)
+    lines = [line.replace(",", " ").split() for line in _lines(path)]
+    try:
+        values = np.array([[float(word) for word in line] for line in lines]).reshape(-1, 8)
+    except ValueError as error:
+        raise ScanError(f"{path} is not a trajectory ({error}): every line is time x y z qx qy qz qw") from error
+    if len(values) == 0:
+        raise ScanError(f"{path} holds no poses: every line is time x y z qx qy qz qw")
+    values = values[np.argsort(values[:, 0], kind="stable")]
+    length = np.linalg.norm(values[:, 4:], axis=1, keepdims=True)
+    if not (np.isfinite(values).all() and (length > 0).all()):
+        raise ScanError(f"{path} holds poses that are not finite or have the quaternion 0 0 0 0: remove them")
+    return Trajectory(values[:, 0], values[:, 1:4], values[:, 4:] / length)
+
+
+def read_stamped_names(path: str | Path) -> tuple[np.ndarray, list[str]]:
+    """Read lines ``time name``: (n,) seconds and the n names.
+
+    Raises:
+        ScanError: the file is missing, or a line is not a number and a name.
+    """
+    path = require_file(path)
+    stamps, names = [], []
+    for line in _lines(path):
+        stamp, _, name = line.partition(" ")
+        try:
+            stamps.append(float(stamp))
+        except ValueError as error:
+            raise ScanError(f"{path}: '{line[:60]}' is not a time and a file name ({error})") from error
+        names.append(name.strip())
+    return np.array(stamps), names
+
+
+def poses_at(stamps: np.ndarray, trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """Poses at given times, interpolated between the two neighbours in time.
+
+    Args:
+        stamps: (n,) seconds.
+        trajectory: the poses that are known.
+
+    Returns:
+        (n, 4, 4) camera to world, and (n,) bool: a known pose lies within ``MAX_TIME_GAP_S``.
+    """
+    times = trajectory.stamps
+    after = np.clip(np.searchsorted(times, stamps), 1, max(len(times) - 1, 1))
+    after = np.minimum(after, len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    span = times[after] - times[before]
+    share = np.clip((stamps - times[before]) / np.where(span > 0, span, 1.0), 0.0, 1.0)[:, None]
+    one, two = trajectory.quaternions[before], trajectory.quaternions[after]
+    two = np.where((one * two).sum(axis=1, keepdims=True) < 0, -two, two)
+    matrices = np.tile(np.eye(4), (len(stamps), 1, 1))
+    matrices[:, :3, :3] = rotation_matrices((1 - share) * one + share * two)
+    matrices[:, :3, 3] = (1 - share) * trajectory.positions[before] + share * trajectory.positions[after]
+    gap = np.minimum(np.abs(stamps - times[before]), np.abs(stamps - times[after]))
+    return matrices, gap <= MAX_TIME_GAP_S
+
+
+def _lines(path: Path) -> list[str]:
+    text = path.read_text(encoding="latin-1")
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]

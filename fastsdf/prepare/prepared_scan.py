@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""A scan as the fit sees it: measured, oriented, smoothed and normalised."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fastsdf.prepare.normalize import SceneTransform
+
+OFFSET_SPACINGS = 0.2
+MAX_RADIUS_SPACINGS = 3.0
+LOOSE_TRUST = 0.5
+
+
+@dataclass(frozen=True)
+class Support:
+    """Measured surface: what a scan says about its points.
+
+    Attributes:
+        points: (n, 3) float64 world points.
+        normals: (n, 3) unit normals of arbitrary sign.
+        spacing: (n,) local point spacing, world units.
+        noise: standard deviation of the points about the surface, world units.
+        colors: (n, 3) uint8 RGB, or None.
+        trust: (n,) how sure the axes of the normals are (`fastsdf.prepare.prepared_scan.SurfacePoints`); None: all are.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray
+    spacing: np.ndarray
+    noise: float
+    colors: np.ndarray | None = None
+    trust: np.ndarray | None = None
+
+    @cached_property
+    def median_spacing(self) -> float:
+        """Median of ``spacing``."""
+        return float(np.median(self.spacing))
+
+    def radii(self, spacings: float) -> np.ndarray:
+        """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones."""
+        return spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
+
+    def thickness(self, sigmas: float) -> np.ndarray:
+        """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, or a fifth of the local spacing."""
+        return np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing)
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """A scan ready for training, in the unit frame.
+
+    Attributes:
+        points: (n, 3) points.
+        normals: (n, 3) unit normals, into the air as far as known.
+        confidence: (n,) 0 (arbitrary sign) to 1.
+        spacing: (n,) local point spacing.
+        trust: (n,) weight of the normals: 0 to 1 by how sure their axes are, above 1 where many points agree on one.
+        lower, upper: (3,) corners of the scene's box.
+        views: (n, 3) from each point to the sensor that saw it, where known.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray
+    confidence: np.ndarray
+    spacing: np.ndarray
+    trust: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    views: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class PreparedScan:
+    """A scan measured, oriented, smoothed and normalised.
+
+    Attributes:
+        transform: world <-> unit frame.
+        surface: the points inside the scene's box, unit frame.
+        noise_m: standard deviation of the points about the surface, metres.
+        facts: figures for the report.
+        colors: (n, 3) uint8 RGB of the points, or None.
+        measured: (n, 3) float32, the points of ``surface`` as they were measured, unit frame; None if not kept.
+        held_out: (n,) bool, points that training does not see; None if not kept.
+    """
+
+    transform: SceneTransform
+    surface: SurfacePoints
+    noise_m: float
+    facts: dict[str, Any]
+    colors: np.ndarray | None = None
+    measured: np.ndarray | None = None
+    held_out: np.ndarray | None = None
+
+    @cached_property
+    def support(self) -> Support:
+        """The points of ``surface`` in the world frame."""
+        surface, half_extent_m = self.surface, self.transform.half_extent_m
+        points, spacing = self.transform.to_world(surface.points), surface.spacing * half_extent_m
+        return Support(points, surface.normals, spacing, self.noise_m, self.colors, surface.trust)
+
+    @property
+    def training(self) -> SurfacePoints:
+        """The points that training sees."""
+        if self.held_out is None or not self.held_out.any():
+            return self.surface
+        s, seen = self.surface, ~self.held_out
+        columns = (values[seen] for values in (s.points, s.normals, s.confidence, s.spacing, s.trust))
+        views = None if s.views is None else s.views[seen]
+        return SurfacePoints(*columns, lower=s.lower, upper=s.upper, views=views)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Voxels that hold scanned surface, and how far each voxel is from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastsdf.numerics.quantiles import ranked_values
+from fastsdf.system.triton_library import has_triton
+
+MARGIN = 10
+MIN_POINTS = 3
+CAP = 255
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """Voxels that hold scanned surface.
+
+    Attributes:
+        origin: (3,) float64 lower corner of the grid, in the units of the points.
+        cell: voxel edge.
+        clearance: (x, y, z) uint8, chessboard distance in voxels to the nearest occupied voxel, 0 in it, 255 at most.
+    """
+
+    origin: Tensor
+    cell: float
+    clearance: Tensor
+
+
+def occupancy(points: Tensor, cell: float) -> Occupancy:
+    """Voxels of edge ``cell`` with at least three points in their 3x3x3 neighbourhood and one of their own.
+
+    The bounds are the 0.1% and 99.9% quantiles of the occupied voxels, ten voxels wider.
+
+    Args:
+        points: (n, 3) float64.
+        cell: voxel edge, in the units of the points.
+    """
+    low = points.amin(0)
+    ijk = ((points - low) / torch.full_like(low, cell)).floor().long()
+    first, last = ranked_values(ijk, [0.001, 0.999])
+    first, shape = first - MARGIN, (last - first + 2 * MARGIN + 1).tolist()
+    ijk = ijk - torch.as_tensor(first, device=ijk.device)
+    ijk = ijk[((ijk >= 0) & (ijk < torch.tensor(shape, device=ijk.device))).all(1)]
+    flat = (ijk[:, 0] * shape[1] + ijk[:, 1]) * shape[2] + ijk[:, 2]
+    counts = torch.zeros(int(np.prod(shape)), dtype=torch.int32, device=ijk.device)
+    counts = counts.scatter_add_(0, flat, torch.ones_like(flat, dtype=torch.int32)).view(shape)
+    return Occupancy(low + torch.as_tensor(first * cell, device=low.device), cell, clearance(counts))
+
+
+def clearance(counts: Tensor) -> Tensor:
+    """(x, y, z) uint8 distances of `Occupancy` from the points per voxel (x, y, z) int32."""
+    if has_triton(counts.device):
+        from fastsdf.spatial.triton.distance_transform import chessboard_distance
+
+        return chessboard_distance((counts > 0) & (_sums_of_27(counts.clamp_max(MIN_POINTS)) >= MIN_POINTS))
+    from scipy import ndimage  # slow to import, and not needed on a GPU
+
+    number = counts.cpu().numpy()
+    crowded = ndimage.uniform_filter(number.astype(np.float32), 3, mode="constant") * 27 > MIN_POINTS - 0.5
+    distance = np.empty(number.shape, np.int32)
+    ndimage.distance_transform_cdt(~((number > 0) & crowded), "chessboard", distances=distance)
+    return torch.from_numpy(np.minimum(distance, CAP).astype(np.uint8)).to(counts.device)
+
+
+def _sums_of_27(counts: Tensor) -> Tensor:
+    """Sums over the 3x3x3 voxels around each, 0 beyond the grid."""
+    for axis, length in enumerate(counts.shape):
+        total = counts.clone()
+        total.narrow(axis, 1, length - 1).add_(counts.narrow(axis, 0, length - 1))
+        total.narrow(axis, 0, length - 1).add_(counts.narrow(axis, 1, length - 1))
+        counts = total
+    return counts

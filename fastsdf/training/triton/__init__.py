@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Triton kernels of the Adam step and of the losses; imported only where triton runs."""

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""A scanned sphere with uneven points, positions near it, and its exact distance."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastsdf.prepare.prepared_scan import Support
+
+SPACING = 0.02
+RADIUS = 0.4
+
+
+def sphere_support(seed: int = 0, count: int = 3000) -> Support:
+    """Random points of a sphere, some of them off it, with uneven spacing and trust."""
+    rng = np.random.default_rng(seed)
+    normals = rng.standard_normal((count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    points = (RADIUS + 0.003 * rng.standard_normal((count, 1))) * normals
+    spacing = SPACING * rng.uniform(0.7, 1.5, count)
+    return Support(points, normals, spacing, 0.003, trust=rng.choice([0.15, 0.6, 1.0, 5.0], count))
+
+
+def places(count: int = 37, seed: int = 1) -> tuple[Tensor, Tensor]:
+    """Points near the sphere with normals near its own."""
+    rng = np.random.default_rng(seed)
+    normals = rng.standard_normal((count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    turned = normals + 0.3 * rng.standard_normal((count, 3))
+    turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+    return torch.from_numpy((RADIUS + 0.01 * rng.standard_normal((count, 1))) * normals), torch.from_numpy(turned)
+
+
+def sdf(x: Tensor) -> Tensor:
+    return x.norm(dim=1) - RADIUS
