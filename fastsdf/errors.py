@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Errors a user can act on: each message says what was wrong, the value, and what to do."""
+"""The exceptions of fastsdf; each message states what was wrong, the value, and what to do about it."""
 
 
 class FastSDFError(Exception):
-    """Base of all errors that fastsdf raises on purpose. ``exit_code`` is the CLI's exit status."""
+    """Base class of all errors that fastsdf raises on purpose; ``exit_code`` is the exit status of the CLI."""
 
     exit_code = 1
 
@@ -23,7 +23,7 @@ class ConfigError(InputError):
 
 
 class BackendUnavailable(InputError):
-    """A compute backend that was asked for by name cannot run here."""
+    """A compute backend that was requested by name cannot run on this machine."""
 
 
 class UnsupportedDerivative(InputError):
@@ -31,19 +31,19 @@ class UnsupportedDerivative(InputError):
 
 
 class CheckpointError(InputError):
-    """A run folder or checkpoint is missing, damaged, or does not fit."""
+    """A run folder or checkpoint is missing, damaged, or does not match the request."""
 
 
 class BudgetError(InputError):
-    """A budget of time or memory cannot be met."""
+    """A time or memory budget cannot be met."""
 
 
 class TrainingError(FastSDFError):
-    """Training cannot go on (for example a loss term became non-finite)."""
+    """Training cannot continue, for example because a loss term is not finite."""
 
 
 class MemoryExhausted(FastSDFError):
-    """The machine or its GPU has too little memory for what was asked."""
+    """The machine or its GPU has too little memory for the request."""
 
 
 class MeshingError(FastSDFError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scan, a mesh and a grid of distances are inside fastsdf: plain arrays in the scan's own world frame."""
+"""The basic data types: point cloud, triangle mesh and distance grid, as plain arrays in world coordinates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -12,16 +12,16 @@ class PointCloud:
     """A scan in world coordinates.
 
     Attributes:
-        points: (n, 3) float64, metres (or, unstated, the scan's own units).
-        normals: (n, 3) float64 unit vectors, or None.
+        points: (n, 3) float64, metres; in the file's own units if these are unknown.
+        normals: (n, 3) float64 unit vectors, zero where a point has none; or None.
         colors: (n, 3) uint8 RGB, or None.
-        sensors: (n, 3) float64 position of the sensor that saw each point (the segment sensor -> point is free
-            space), or None.
-        notes: facts found while reading (rows dropped and why), for the report.
-        views: (n,) int64 index of the view (scan, frame) that saw each point, for a file of poses; or None.
-        crs: coordinate reference system of the file: well-known text or ``EPSG:code``; None: the file names none.
-        units: of the file's coordinates, before they became metres.
-        times: (n,) float64 seconds when each point was measured, for a trajectory; or None.
+        sensors: (n, 3) float64 position of the sensor that measured each point, or None; the segment from the sensor to
+            the point is free space.
+        notes: messages about the file for the report, such as how many points were dropped and why.
+        views: (n,) int64 index of the view (scan or frame) that measured each point, or None; refers to a pose file.
+        crs: coordinate reference system of the file, as well-known text or ``EPSG:code``; None if the file has none.
+        units: units of the file's coordinates, before they were converted to metres.
+        times: (n,) float64 time of measurement of each point in seconds, or None; refers to a trajectory.
     """
 
     points: np.ndarray
@@ -38,7 +38,7 @@ class PointCloud:
         return len(self.points)
 
     def select(self, index: np.ndarray) -> "PointCloud":
-        """The points of a boolean mask or an index array, with every attribute carried along."""
+        """The points of a boolean mask or an index array, with all their attributes."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: v[index] for k, v in values.items() if isinstance(v, np.ndarray)})
 
@@ -49,10 +49,10 @@ class TriangleMesh:
 
     Attributes:
         vertices: (v, 3) float64.
-        faces: (f, 3) int64 vertex indices; counter-clockwise seen from free space, so face normals point into the air.
+        faces: (f, 3) int64 vertex indices, counter-clockwise as seen from free space: face normals point into the air.
         normals: (v, 3) float64 unit vertex normals, or None.
         colors: (v, 3) uint8 RGB, or None.
-        attributes: further values per vertex by name, (v,) each, such as ``confidence``.
+        attributes: further values per vertex, name -> (v,), such as ``confidence``.
     """
 
     vertices: np.ndarray
@@ -62,7 +62,12 @@ class TriangleMesh:
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def take(self, index: np.ndarray, faces: np.ndarray) -> "TriangleMesh":
-        """The vertices of a mask or index array with all they carry, and faces (f, 3) that count in them."""
+        """A mesh of selected vertices.
+
+        Args:
+            index: boolean mask or index array of the vertices to keep, with their normals, colours and attributes.
+            faces: (f, 3) indices into the kept vertices.
+        """
         return TriangleMesh(
             self.vertices[index],
             faces,
@@ -72,28 +77,30 @@ class TriangleMesh:
         )
 
     def moved(self, matrix: np.ndarray) -> "TriangleMesh":
-        """The mesh under a similarity (4, 4): a rotation, a scale and a translation."""
+        """The mesh transformed by a similarity (4, 4): rotation, scale and translation."""
         if np.array_equal(matrix, np.eye(4)):
             return self
-        turn = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
-        normals = None if self.normals is None else self.normals @ turn.T
+        rotation = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
+        normals = None if self.normals is None else self.normals @ rotation.T
         return replace(self, vertices=self.vertices @ matrix[:3, :3].T + matrix[:3, 3], normals=normals)
 
 
-BLOCK = 8  # nodes per axis of a block of a sparse grid
+BLOCK = 8  # nodes per axis of a block of a sparse grid; OpenVDB's leaf nodes have the same size
 
 
 @dataclass(frozen=True)
 class DistanceGrid:
-    """Signed distances on a lattice; node (i, j, k) lies at ``origin_m + voxel_size_m * (i, j, k)``.
+    """Signed distances on a lattice whose node (i, j, k) lies at ``origin_m + voxel_size_m * (i, j, k)``.
+
+    The grid is dense, or a narrow band of blocks around the surface.
 
     Attributes:
         origin_m: (3,) float64 world position of node (0, 0, 0).
-        voxel_size_m: distance of neighbouring nodes.
-        values: float32, positive in free space and negative in solid, in world units: (nx, ny, nz) of all nodes, or
-            (b, 8, 8, 8) of the nodes of some blocks.
-        blocks: (b, 3) int32 first node of each block, for a narrow band; None: ``values`` holds all nodes.
-        band_m: every node closer to the surface than this is in a block; None: all nodes are there.
+        voxel_size_m: distance between neighbouring nodes.
+        values: float32 in world units, positive in free space and negative in solid; (nx, ny, nz) for a dense grid,
+            (b, 8, 8, 8) for blocks.
+        blocks: (b, 3) int32 index of the first node of each block; None for a dense grid.
+        band_m: half the width of the band: every node closer to the surface is in a block; None for a dense grid.
     """
 
     origin_m: np.ndarray

@@ -24,8 +24,8 @@ from fastsdf.meshing import (
     extract_surface,
     extract_watertight,
     in_small_holes,
-    judge_vertices,
     keep_faces,
+    rate_vertices,
     scanned_pieces,
 )
 from fastsdf.meshing.discs import Discs, make_discs
@@ -37,6 +37,7 @@ from fastsdf.prepare.normalize import BOX_PADDING, SceneTransform
 from fastsdf.prepare.prepared_scan import PreparedScan, Support
 from fastsdf.training.checkpoint import TrainedField, load_trained, save_trained, trained_by
 from fastsdf.training.session import Session
+from fastsdf.training.step import unlocked_levels
 
 STEP_CELLS = 0.5
 CHUNK = 1 << 18
@@ -69,8 +70,10 @@ class FittedField:
 
     @staticmethod
     def from_trained(trained: TrainedField) -> "FittedField":
-        """The fitted field of a checkpoint's content."""
-        return FittedField(trained.field, trained.scan, trained.config, trained.step, trained.seconds, trained.history)
+        """The fitted field of a checkpoint's content; that of an unfinished fit leaves out levels still locked."""
+        levels = unlocked_levels(trained.step, trained.field, trained.config)
+        values = trained.field, trained.scan, trained.config, trained.step, trained.seconds, trained.history
+        return FittedField(*values, levels=levels)
 
     @staticmethod
     def from_session(session: Session) -> "FittedField":
@@ -260,7 +263,7 @@ class FittedField:
     def _supported(self, surface: Surface, discs: Discs, config: MeshConfig) -> Surface:
         """The mesh with what the scan says about its vertices, cut to what it supports."""
         least = config.min_confidence or MeshConfig().min_confidence
-        surface, supported = judge_vertices(surface, discs, self._sdf, least, config.gap_spacings)
+        surface, supported = rate_vertices(surface, discs, self._sdf, least, config.gap_spacings)
         if config.watertight:
             return scanned_pieces(surface, supported)
         if config.min_confidence == 0:

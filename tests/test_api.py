@@ -156,7 +156,7 @@ def test_save_and_load_keep_everything(tiny_fit: FittedField, tmp_path: Path) ->
     assert loaded.config == tiny_fit.config and loaded.history == tiny_fit.history
     assert (loaded.step, loaded.seconds) == (tiny_fit.step, tiny_fit.seconds)
     np.testing.assert_array_equal(loaded.support.colors, tiny_fit.support.colors)
-    np.testing.assert_array_equal(loaded.support.trust, tiny_fit.support.trust)
+    np.testing.assert_array_equal(loaded.support.normal_weight, tiny_fit.support.normal_weight)
     for name in ("trust", "views"):
         np.testing.assert_array_equal(getattr(loaded.scan.surface, name), getattr(tiny_fit.scan.surface, name))
     one, two = loaded.extract_mesh(0.2), tiny_fit.extract_mesh(0.2)
@@ -175,7 +175,7 @@ def test_older_runs_still_load(tiny_fit: FittedField, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "checkpoint.pt")
     loaded = fastsdf.load(tmp_path, "cpu")
     assert loaded.support.colors is None and loaded.extract_mesh(0.2).colors is None
-    assert (loaded.scan.surface.trust == 1).all() and loaded.scan.surface.views is None
+    assert (loaded.scan.surface.normal_weight == 1).all() and loaded.scan.surface.views is None
 
 
 def test_arrays_and_clouds_give_the_same_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -191,11 +191,11 @@ def test_arrays_and_clouds_give_the_same_fit(monkeypatch: pytest.MonkeyPatch, tm
     np.testing.assert_allclose(two.sdf(SIZE_M / 2), one.sdf(SIZE_M / 2), atol=1e-4)
     np.testing.assert_array_equal(two.support.colors, one.support.colors)
     assert [r.step for r in reports] == [2] and two.config == one.config
-    assert two.scan.facts["sign_evidence"] == "sensor positions"
+    assert two.scan.facts["inside_outside_evidence"] == "sensor positions"
     (tmp_path / "mine.yaml").write_text("training: {steps: 3}\nscene: object")
     three = fastsdf.fit(cloud.points, tmp_path / "mine.yaml", normals=SIZE_M / 2 - cloud.points, **short)
     assert three.step == 2 and three.config.scene == "object"
-    assert three.scan.facts["sign_evidence"] == "normals of the file"
+    assert three.scan.facts["inside_outside_evidence"] == "normals of the file"
     np.testing.assert_allclose(np.linalg.norm(three.scan.surface.normals, axis=1), 1, atol=1e-5)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fits one scan under several settings and seeds, scores every mesh and prints the means as a Markdown table.
 
-    python -m benchmarks.accuracy.ablation benchmarks/defaults.yaml SCAN REFERENCE --observed VISIBLE -o runs/ablation
+    python -m benchmarks.accuracy.ablation benchmarks/accuracy/defaults.yaml SCAN REFERENCE --observed VISIBLE -o runs/ablation
 
 The settings file maps a variant's name to a list of ``section.key=value``. Finished fits and scores in the output
 folder are kept, so an interrupted ablation goes on where it stopped. All runs and scores are also written to

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from benchmarks.accuracy.confidence_cases import TrainingCase, training_case
 from fastsdf.config.loading import validate_config
-from fastsdf.evaluation.mesh_distance import ClosestPoint
+from fastsdf.evaluation.mesh_distance import mesh_distance
 from fastsdf.evaluation.topology import face_normals
 from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.meshing import confidence
@@ -71,11 +71,11 @@ def vertex_features(fitted: FittedField, mesh: TriangleMesh, offsets: np.ndarray
 
 def is_measured(vertices: np.ndarray, normals: np.ndarray, limit: float, case: TrainingCase) -> np.ndarray:
     """(v,) bool: the true surface is within a distance of a vertex, faces its way, and the scanner saw it there."""
-    distance, face = ClosestPoint(case.surface).distance(vertices)
+    distance, face = mesh_distance(case.surface).distance(vertices)
     facing = face_normals(case.surface)[0][face]
     corner = case.surface.vertices[case.surface.faces[face, 0]]
     foot = vertices - ((vertices - corner) * facing).sum(1, keepdims=True) * facing
-    seen = seen_from(RayScene(case.surface), case.stations, foot, facing) & ~case.gaps.hold(foot)
+    seen = seen_from(RayScene(case.surface), case.stations, foot, facing) & ~case.gaps.contains(foot)
     return seen & (distance < limit) & (np.abs((facing * normals).sum(1)) > MIN_COSINE)
 
 
@@ -124,13 +124,13 @@ def load_samples(folder: Path, held_out: bool) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(values), torch.from_numpy(np.concatenate([part["measured"] for part in parts])).float()
 
 
-def fit_judge(features: Tensor, measured: Tensor, seed: int = 0) -> confidence.Judge:
+def fit_judge(features: Tensor, measured: Tensor, seed: int = 0) -> confidence.ConfidenceNetwork:
     """A network trained by the cross entropy."""
     torch.manual_seed(seed)
     mean, scale = features.mean(0), features.std(0).clamp_min(1e-3)
     sizes = (features.shape[1], *HIDDEN, 1)
     linear = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-    judge = confidence.Judge(mean, scale, tuple((layer.weight, layer.bias) for layer in linear))
+    judge = confidence.ConfidenceNetwork(mean, scale, tuple((layer.weight, layer.bias) for layer in linear))
     steps = EPOCHS * len(features) // BATCH
     optimizer = torch.optim.Adam([p for layer in judge.layers for p in layer])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What presets and budgets do, as the Markdown tables of docs/presets.md; finished runs are kept.
+"""What presets and budgets do, as the Markdown tables of docs/evidence/accuracy.md and docs/evidence/benchmarks.md; finished runs are kept.
 
 python -m benchmarks.accuracy.presets scanners -o runs/scanners --seed 1   # each scanner's preset against the default
 python -m benchmarks.accuracy.presets aims SCAN [SCAN ...] -o runs/aims [--reference R --observed O]  # aims

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Round trips of every file format through independent libraries, as the Markdown tables of docs/formats.md.
+"""Round trips of every file format through independent libraries, as the Markdown tables of docs/evidence/formats.md.
 
     python -m benchmarks.formats.round_trips
 

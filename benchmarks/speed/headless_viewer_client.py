@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client of the viewer that takes in what it is sent and draws nothing."""
+"""A client of the viewer that receives all messages and draws nothing."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ import typer
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-CAMERA = {  # what a browser sends first, and what makes it count
+CAMERA = {  # the first message of a browser; viser counts a client as connected once it has arrived
     "type": "ViewerCameraMessage",
     "wxyz": (1.0, 0.0, 0.0, 0.0),
     "position": (0.0, 0.0, 0.0),
@@ -24,18 +24,18 @@ CAMERA = {  # what a browser sends first, and what makes it count
 }
 
 
-class Onlooker:
-    """Looks from its making to `leave`; ``received`` holds the size of each message in bytes."""
+class HeadlessViewerClient:
+    """A connection to a viewer on this machine, open until `close`; ``received`` holds the message sizes in bytes."""
 
     def __init__(self, port: int):
         protocol = f"viser-v{version('viser')}"
         self._connection = connect(f"ws://127.0.0.1:{port}", subprotocols=[protocol], max_size=None)  # type: ignore
         self._connection.send(msgspec.msgpack.encode(CAMERA))
         self.received: list[int] = []
-        self._thread = threading.Thread(target=self._take_in, daemon=True)
+        self._thread = threading.Thread(target=self._receive, daemon=True)
         self._thread.start()
 
-    def _take_in(self) -> None:
+    def _receive(self) -> None:
         try:
             for message in self._connection:
                 self.received.append(len(message))
@@ -43,16 +43,16 @@ class Onlooker:
             pass
 
     def wait(self) -> None:
-        """Returns when the server has gone."""
+        """Wait until the server closes the connection."""
         self._thread.join()
 
-    def leave(self) -> None:
-        """Closes the connection."""
+    def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
         self._thread.join(timeout=5)
 
 
 if __name__ == "__main__":
-    onlooker = Onlooker(int(sys.argv[1]))
-    onlooker.wait()
-    typer.echo(f"{len(onlooker.received)} messages, {sum(onlooker.received) / 1e6:.1f} MB")
+    client = HeadlessViewerClient(int(sys.argv[1]))
+    client.wait()
+    typer.echo(f"{len(client.received)} messages, {sum(client.received) / 1e6:.1f} MB")

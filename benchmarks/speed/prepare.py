@@ -28,9 +28,9 @@ from fastsdf.prepare.local_geometry import measure_local_geometry, smoothing_rou
 from fastsdf.prepare.normalize import fit_transform
 from fastsdf.prepare.orientation.free_paths import free_paths
 from fastsdf.prepare.orientation.propagate import grid_cell, orient, surfels
-from fastsdf.prepare.outliers import outlying
+from fastsdf.prepare.outliers import find_outliers
 from fastsdf.prepare.pipeline import prepare_scan
-from fastsdf.prepare.plane_snapping import flatten_points
+from fastsdf.prepare.plane_snapping import snap_to_planes
 from fastsdf.spatial.knn import point_index
 from fastsdf.spatial.occupancy import occupancy
 from fastsdf.system.device import synchronize
@@ -91,7 +91,7 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     index = timed("- neighbours: build", point_index, points)
     timed("- neighbours: 17 of every point", index.query, points, 17)
     geometry = timed("- local geometry (with neighbours)", measure_local_geometry, points)
-    timed("- outliers", outlying, points, geometry)
+    timed("- outliers", find_outliers, points, geometry)
     cell = timed("- orientation: cell", grid_cell, points, geometry.spacing)
     grid = timed("- orientation: voxels", occupancy, points, cell)
     p, n = timed("- orientation: surfels", surfels, points, cell)
@@ -108,7 +108,7 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
     )
     smooth, normals = timed("- smoothing", smooth_points, *arguments)
     known = (geometry.index, geometry.noises, config.prepare.plane_neighbours)
-    timed("- flattening", flatten_points, points, smooth, normals, *known)
+    timed("- flattening", snap_to_planes, points, smooth, normals, *known)
 
 
 def check(cloud: PointCloud, config: FitConfig, device: str) -> None:

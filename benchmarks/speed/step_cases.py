@@ -20,7 +20,7 @@ from fastsdf.system.triton_library import has_triton
 from fastsdf.training.adam import Moments, Pace
 from fastsdf.training.backend_kernels import adam_update_for
 from fastsdf.training.captured_steps import CapturedSteps, can_capture
-from fastsdf.training.cuda_graph import Replayed
+from fastsdf.training.cuda_graph import CudaGraph
 from fastsdf.training.session import new_state
 from fastsdf.training.step import step_settings, train_step
 
@@ -85,7 +85,7 @@ def field_cases(setting: Setting, backend: Backend, device: str) -> Iterator[Cas
     yield "fwd7", without_grad(stencil)
     yield "step7", lambda: step(residual)
     if device.startswith("cuda") and field.fuses("central"):
-        yield "step7 graph", Replayed(lambda: step(residual)[0], torch.Generator(device))
+        yield "step7 graph", CudaGraph(lambda: step(residual)[0], torch.Generator(device))
     yield "fwd1", without_grad(lambda: field(x, levels))
     yield "step1", lambda: step(lambda: field(x, levels).abs().mean())
     offsets = h * torch.cat([torch.zeros(1, 3), torch.eye(3), -torch.eye(3)]).to(device)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What ``fit --view`` costs: one training, whose blocks of steps alternate between three kinds.
+"""Measures the cost of ``fit --view`` in one training, whose blocks of steps alternate between three kinds.
 
     OMP_WAIT_POLICY=PASSIVE python -m benchmarks.speed.viewer_cost data/room.ply
 
-``plain``: no viewer is called; ``alone``: one is, and nobody looks; ``looked at``: an onlooker in a process of its own
-takes in what a browser would be sent, and draws nothing. Times per step are of the wall clock, and of the processors
-for all threads of this process, which a busy machine disturbs less. Each round has another order.
+``plain``: without a viewer; ``alone``: with a viewer, but no client; ``viewed``: with a client in a process of its own,
+which receives everything that a browser would and draws nothing. Reported per step are wall-clock time and CPU time of
+all threads of this process; other load on the machine disturbs the latter less. The order changes with every round.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from fastsdf.training.session import Session, start_fit
 from fastsdf.viewer.growing import GrowingSurface
 from fastsdf.viewer.server import close_server, open_server
 
-KINDS = ("plain", "alone", "looked at")
-PATIENCE_S = 20.0
+KINDS = ("plain", "alone", "viewed")
+TIMEOUT_S = 20.0  # for a client to connect or disconnect; chosen: a process starts within some seconds
 
 
 class Block(NamedTuple):
@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
 
 def main() -> None:
-    """Trains, and prints a table."""
+    """Train, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan", type=Path)
     parser.add_argument("--block", type=int, default=100, help="steps of a block")
@@ -60,41 +60,41 @@ def main() -> None:
 
 
 def run_block(session: Session, grow: GrowingSurface, server: object, kind: str, steps: int) -> Block:
-    """Takes the next steps of a training."""
-    onlooker = look_on(server) if kind == KINDS[2] else None
+    """Run and time the next steps of a training."""
+    client = start_client(server) if kind == KINDS[2] else None
     state, end = session.state, session.state.step + steps
 
     def ignore(_: Progress) -> None:
         pass
 
     began, worked = time.monotonic(), time.process_time()
-    look = ignore if kind == KINDS[0] else grow
-    train(state, session.config, look, lambda _: None, lambda: state.step >= end)
+    callback = ignore if kind == KINDS[0] else grow
+    train(state, session.config, callback, lambda _: None, lambda: state.step >= end)
     wall, processor = time.monotonic() - began, time.process_time() - worked
     taken = steps + state.step - end
-    if onlooker:
-        onlooker.terminate()
-        onlooker.wait()
+    if client:
+        client.terminate()
+        client.wait()
         wait_until(lambda: not server.get_clients())  # type: ignore
     return Block(1e3 * wall / taken, 1e3 * processor / taken)
 
 
-def look_on(server: object) -> subprocess.Popen[bytes]:
-    """An onlooker that the server knows of."""
+def start_client(server: object) -> subprocess.Popen[bytes]:
+    """Start a client process and wait until it is connected."""
     child = subprocess.Popen([sys.executable, "-m", "benchmarks.speed.headless_viewer_client", str(server.get_port())])  # type: ignore
     wait_until(server.get_clients)  # type: ignore
     return child
 
 
 def wait_until(done: object) -> None:
-    """Waits for something, at most 20 seconds."""
-    until = time.monotonic() + PATIENCE_S
+    """Wait until a function returns something true, at most 20 seconds."""
+    until = time.monotonic() + TIMEOUT_S
     while not done() and time.monotonic() < until:  # type: ignore
         time.sleep(0.05)
 
 
 def report(blocks: dict[str, list[Block]], grow: GrowingSurface, steps: int) -> None:
-    """Prints means over the blocks, and what the pictures took."""
+    """Print means over the blocks, and the time that the previews took."""
     for kind, rows in blocks.items():
         wall, processor = (statistics.mean(column) for column in zip(*rows, strict=True))
         base = [statistics.mean(column) for column in zip(*blocks[KINDS[0]], strict=True)]
@@ -102,8 +102,8 @@ def report(blocks: dict[str, list[Block]], grow: GrowingSurface, steps: int) -> 
             f"{kind:10} {len(rows)} blocks, per step: {wall:.2f} ms ({wall / base[0] - 1:+.1%}), "
             f"processor {processor:.2f} ms ({processor / base[1] - 1:+.1%})"
         )
-    looked_at_s = 1e-3 * steps * statistics.mean(row.wall_ms for row in blocks[KINDS[2]])
-    typer.echo(f"{grow.pictures} pictures, {grow.seconds:.2f} s of {looked_at_s:.1f} s looked at")
+    viewed_s = 1e-3 * steps * statistics.mean(row.wall_ms for row in blocks[KINDS[2]])
+    typer.echo(f"{grow.pictures} previews, {grow.seconds:.2f} s of {viewed_s:.1f} s viewed")
 
 
 if __name__ == "__main__":

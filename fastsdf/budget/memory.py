@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What fits into a memory budget: a model of the peaks of a fit's stages, and the settings that keep below it.
 
-The model is of a CPU, where everything lies in the memory of the process; docs/presets.md holds the measurements that
+The model is of a CPU, where everything lies in the memory of the process; docs/notebook/2026-11-25-presets-and-budgets.md holds the measurements that
 its constants come from, which it should not fall below. What is resident when a stage begins is known, not modelled.
 """
 

@@ -88,11 +88,11 @@ def fit(
     if resume is not None:
         given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
         given = (*given, trajectory, time_budget, memory)
-        if units != "m" or any(value is not None and value != [] for value in (*given, device, seed)):
+        if units != "m" or any(value is not None and value != [] for value in (*given, seed)):
             raise InputError(
-                "--resume goes on with the run's own scan, folder and settings; leave SCAN and options out"
+                "--resume uses the run's own scan, folder and settings; leave SCAN and options out, except --device"
             )
-        resume_run(resume, report, port if watch else None)
+        resume_run(resume, report, port if watch else None, device)
         return
     if not scans:
         raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")

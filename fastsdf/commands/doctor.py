@@ -89,7 +89,7 @@ def _open3d_row() -> Row:
     try:
         load_open3d()
     except InputError as error:
-        return ("open3d", "not usable", f"{error}; needed for PCD files and 'fastsdf eval'")
+        return ("open3d", "not usable", f"{error}; needed for PCD files; 'fastsdf eval' is slower without it")
     return ("open3d", "usable", "PCD files, 'fastsdf eval'")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from fastsdf.commands import console as ui
 from fastsdf.errors import InputError
 from fastsdf.evaluation import Marks, evaluate, protocol_named, rows
+from fastsdf.evaluation.mesh_distance import why_not_open3d
 from fastsdf.io import atomic_path, is_mesh_file, read_mesh, read_point_cloud
 from fastsdf.io.formats.ply import read_ply_flags
 from fastsdf.io.run_folder import write_json
@@ -40,6 +41,8 @@ def evaluate_mesh(
     seen = read_point_cloud(observed) if observed else None
     marks = _marks(observed) if observed else None
     scored, console = read_mesh(mesh), ui.make_console()
+    if why := why_not_open3d():
+        console.print(f"note: distances are computed without Open3D, which takes longer ({why})")
     metrics = evaluate(scored, truth, protocol=protocol, seed=seed, observed=seen, marks=marks)
     title = f"{mesh} against {reference} (protocol {chosen.name})"
     ui.print_table(console, title, [r[:3] for r in rows(metrics)])

@@ -108,13 +108,13 @@ def _prepare(
     return prepared
 
 
-def resume_run(path: Path, page: bool = False, view_port: int | None = None) -> None:
-    """Goes on with an interrupted fit; ``page`` and ``view_port`` as in `fit_scan`."""
+def resume_run(path: Path, page: bool = False, view_port: int | None = None, device: str | None = None) -> None:
+    """Resumes an interrupted fit, on another ``device`` if one is given; ``page`` and ``view_port`` as in `fit_scan`."""
     _check_page(page)
     console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
     with _viewer(console, view_port) as viewer:
         with watch.stage("read"):
-            session = resume_session(run)
+            session = resume_session(run, device)
         console.print(f"resuming at step {session.state.step} of {session.config.training.steps}")
         job = _Job(console, run, watch, origin={"resumed_at_step": session.state.step})
         _complete(job, session, page, viewer)

@@ -26,7 +26,7 @@ def describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
     console.print(
         f"{scan}: {facts['points']:,} points, {facts['points_in_box']:,} in a box of {extent} m, "
         f"spacing {1e3 * facts['spacing_m']:.1f} mm, noise {1e3 * facts['noise_m']:.1f} mm, "
-        f"about {facts['area_m2']:.0f} m^2 seen; sign evidence: {facts['sign_evidence']}"
+        f"about {facts['area_m2']:.0f} m^2 seen; inside/outside evidence: {facts['inside_outside_evidence']}"
     )
 
 
@@ -81,7 +81,7 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
     seconds, metrics, facts = report["seconds"], report["metrics"], report["scan_facts"]
     residual_m = metrics["surface_residual_m"]
     return [
-        ("sign evidence", facts["sign_evidence"], ""),
+        ("inside/outside evidence", facts["inside_outside_evidence"], ""),
         ("noise of the scan", 1e3 * facts["noise_m"], "mm"),
         *((name, 100 * facts[key], "%") for key, name in LEFT_OUT.items() if key in facts),
         ("faces", metrics["faces"], ""),

@@ -10,12 +10,13 @@ from fastsdf.budget.plan import Limits, check_early, plan_report, plan_rows, sta
 from fastsdf.commands import console as ui
 from fastsdf.commands.inspection import inspect_scan, inspection_rows
 from fastsdf.config.models import FitConfig
-from fastsdf.geometry import PointCloud
 from fastsdf.io import read_point_clouds
 from fastsdf.io.files import expand_paths
 from fastsdf.io.merging import list_some
 from fastsdf.io.run_folder import write_json
-from fastsdf.prepare.pipeline import prepare_scan
+from fastsdf.prepare.measure import measure_scan
+from fastsdf.prepare.pipeline import orient_measured, smooth_oriented
+from fastsdf.system.device import choose_device
 from fastsdf.system.timing import process_age_s
 
 NO_LIMITS = Limits()
@@ -32,23 +33,20 @@ def print_info(
     console = ui.make_console()
     names = [str(scan) for scan in expand_paths(scans)]
     cloud = read_point_clouds(names, **reading)
-    read_s = process_age_s()
+    read_s, began = process_age_s(), time.monotonic()
     check_early(limits, len(cloud), read_s)
     with console.status("measuring the scan"):
-        facts = inspect_scan(cloud, config)
+        measured = measure_scan(cloud, choose_device(config.device))
+        evidence = orient_measured(measured, config)
+        facts = inspect_scan(cloud, measured, evidence, config)
     for note in cloud.notes:
         console.print(f"note: {note}")
     ui.print_table(console, list_some(names), inspection_rows(facts))
     if limits != NO_LIMITS:
         with console.status("timing a few steps"):
-            rows, facts["budget"] = _within(cloud, config, limits, read_s)
+            prepared = smooth_oriented(measured, evidence, config)
+            _, plan = start_within(prepared, config, limits, lambda: read_s + time.monotonic() - began)
+        rows, facts["budget"] = plan_rows(plan), plan_report(limits, plan)
         ui.print_table(console, "within the budget", rows)
     if json:
         write_json({"scans": names, **facts}, json)
-
-
-def _within(cloud: PointCloud, config: FitConfig, limits: Limits, read_s: float) -> tuple[list[Any], dict[str, Any]]:
-    """Does what a fit does until training, on a clock that goes on from when the scan was read; rows and report."""
-    began = time.monotonic()
-    _, plan = start_within(prepare_scan(cloud, config), config, limits, lambda: read_s + time.monotonic() - began)
-    return plan_rows(plan), plan_report(limits, plan)

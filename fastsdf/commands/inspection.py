@@ -12,14 +12,14 @@ from fastsdf.field.network import FieldSpec
 from fastsdf.geometry import PointCloud
 from fastsdf.numerics.quantiles import quantiles
 from fastsdf.prepare.local_geometry import smoothing_rounds
-from fastsdf.prepare.measure import LEFT_OUT, MeasuredScan, measure_scan
-from fastsdf.prepare.orientation.select import orient_scan
+from fastsdf.prepare.measure import LEFT_OUT, MeasuredScan
+from fastsdf.prepare.orientation.select import Evidence
 from fastsdf.system.device import choose_device
 
 Row = tuple[str, Any, str]
 
 
-def inspect_scan(cloud: PointCloud, config: FitConfig) -> dict[str, Any]:
+def inspect_scan(cloud: PointCloud, measured: MeasuredScan, evidence: Evidence, config: FitConfig) -> dict[str, Any]:
     """Figures of a scan and the choices of a fit, as plain values for a report.
 
     Lengths are in the scan's units. Spacing, noise, density and area are those of the points inside the scene's box,
@@ -27,16 +27,13 @@ def inspect_scan(cloud: PointCloud, config: FitConfig) -> dict[str, Any]:
 
     Args:
         cloud: the scan.
-        config: as asked for; its open values are chosen as a fit does.
+        measured, evidence: what preparing it found (`fastsdf.prepare.pipeline`).
+        config: the settings that the user chose; its open values are resolved as a fit does.
 
     Raises:
-        ScanError: fewer than 100 points lie in the scene's box.
-        InputError: the evidence, device or backend that the configuration names cannot be had.
+        ConfigError, BackendUnavailable: the device or backend that the configuration names cannot be used.
     """
-    device = choose_device(config.device)
-    measured = measure_scan(cloud, device)
-    geometry = measured.geometry
-    evidence = orient_scan(measured.kept, measured.points, geometry, config.prepare.orientation, config.scene)
+    device, geometry = choose_device(config.device), measured.geometry
     return {
         **measured.facts,
         **evidence.facts,
@@ -101,7 +98,7 @@ def inspection_rows(facts: dict[str, Any]) -> list[Row]:
         ("normals", facts["normals"], ""),
         ("colours", facts["colors"], ""),
         ("views named by the points", facts["views"], ""),
-        ("sign evidence", facts["sign_evidence"], ""),
+        ("inside/outside evidence", facts["inside_outside_evidence"], ""),
         ("fit: device", fit["device"], ""),
         ("fit: backend", fit["backend"], ""),
         ("fit: finest cell", 1e3 * fit["voxel_size_m"], "mm"),

@@ -14,11 +14,11 @@ from fastsdf.io.run_folder import RunFolder
 from fastsdf.model import FittedField
 from fastsdf.rendering.scene import check_up, make_scene, scan_name
 from fastsdf.training.session import Session
+from fastsdf.viewer.camera_positions import camera_positions
 from fastsdf.viewer.content import make_content
 from fastsdf.viewer.growing import GrowingSurface
 from fastsdf.viewer.jobs import Jobs
 from fastsdf.viewer.panel import Panel
-from fastsdf.viewer.places import places
 from fastsdf.viewer.server import Server, address_of, close_server, open_server
 
 HOST = "127.0.0.1"
@@ -50,7 +50,7 @@ def view_run(path: Path, host: str, port: int, up: str = "z", device: str = "aut
             announce(console, server)
             if show and not webbrowser.open(address_of(server)):
                 console.print("no browser could be opened; open the address yourself")
-            jobs.work_forever()
+            jobs.run_forever()
     finally:
         close_server(server)
 
@@ -81,7 +81,7 @@ class FitViewer:
             with self._console.status("preparing the view"):
                 jobs = fill(self._server, fitted, mesh, "z")
             announce(self._console, self._server)
-            jobs.work_forever()
+            jobs.run_forever()
 
 
 @contextmanager
@@ -102,10 +102,10 @@ def fit_viewer(console: Any, port: int) -> Iterator[FitViewer]:
 def fill(server: Server, fitted: FittedField, mesh: TriangleMesh, up: str) -> Jobs:
     """Puts a run on a server, in the place of what it showed; the jobs returned still have to be worked off."""
     content, jobs = make_content(fitted, mesh), Jobs()
-    stands = places(make_scene(fitted, content.mesh, up))
+    cameras = camera_positions(make_scene(fitted, content.mesh, up))
     server.scene.reset()
     server.gui.reset()
-    Panel(server, content, stands, jobs, scan_name(fitted))
+    Panel(server, content, cameras, jobs, scan_name(fitted))
     return jobs
 
 

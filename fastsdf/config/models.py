@@ -40,9 +40,10 @@ class FieldConfig(_Section):
 class PrepareConfig(_Section):
     """What is done to the scan before the fit."""
 
-    orientation: Literal["auto", "sensors", "normals", "paths", "none"] = Field(
+    orientation: Literal["auto", "sensors", "normals", "paths", "viewpoints", "outside", "none"] = Field(
         default="auto",
-        description="which side of the points is air: from sensor positions, the file's normals, free paths",
+        description="which side of the points is air: from sensor positions, the file's normals, free paths, viewpoints "
+        "in the air of a room, or the air around an object; auto: the best that the scan has",
     )
     held_out_share: float = Field(
         default=0.02, ge=0, le=0.5, description="share of the points kept out of training, for the run's own accuracy"
@@ -153,7 +154,7 @@ class LevelsConfig(_Section):
         default=None,
         ge=0,
         le=1,
-        description="progress at which all levels are active, 0: from the start; by device and sign evidence",
+        description="progress at which all levels are active, 0: from the start; by device and inside/outside evidence",
     )
 
 
@@ -163,7 +164,7 @@ class RateConfig(_Section):
     grid: float = Field(default=5e-3, gt=0, description="rate of the hash grid")
     network: float = Field(default=1e-3, gt=0, description="rate of the network")
     level_decay: float | None = Field(
-        default=None, ge=0, description="weight decay of the finest level's entries; by sign evidence"
+        default=None, ge=0, description="weight decay of the finest level's entries; by inside/outside evidence"
     )
     level_decay_power: float = Field(default=2.0, ge=0, le=8, description="... which falls with cell size^-power")
     decay_start: float = Field(default=0.5, ge=0, le=1, description="progress at which the rates begin to fall")

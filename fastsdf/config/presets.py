@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The bundled presets: small YAML files whose first comment line says when to take them."""
+"""The bundled presets: small YAML files whose first comment line explains when to use them."""
 
 import difflib
 from pathlib import Path
@@ -7,11 +7,11 @@ from pathlib import Path
 from fastsdf.errors import ConfigError
 from fastsdf.system.bundled import bundled_folder
 
-GROUPS = ("Scanner", "Aim")  # what the first comment line begins with, in the order of the listing
+GROUPS = ("Scanner", "Aim")  # first words of the comment lines, in the order in which presets are listed
 
 
 def preset_names() -> list[str]:
-    """Names of the bundled presets: scanners, aims, others."""
+    """Names of the bundled presets: first those for scanners, then those for aims, then the others."""
     return sorted((path.stem for path in preset_folder().glob("*.yaml")), key=lambda name: (_rank(name), name))
 
 
@@ -19,7 +19,7 @@ def preset_path(name: str) -> Path:
     """The file of a preset.
 
     Raises:
-        ConfigError: if there is none of that name.
+        ConfigError: no preset has this name.
     """
     names = preset_names()
     if name not in names:
@@ -30,13 +30,13 @@ def preset_path(name: str) -> Path:
 
 
 def preset_summary(name: str) -> str:
-    """When to take a preset: the first comment line of its file; empty if it has none."""
+    """When to use a preset: the first comment line of its file, or an empty string."""
     lines = preset_path(name).read_text(encoding="utf-8").splitlines()
     return lines[0].lstrip("# ").strip() if lines and lines[0].startswith("#") else ""
 
 
 def preset_folder() -> Path:
-    """configs/ beside the package in a checkout, inside it when installed."""
+    """The folder ``configs``: beside the package in a checkout, inside the package when installed."""
     return bundled_folder("configs")
 
 

@@ -6,35 +6,44 @@ import re
 from fastsdf.errors import InputError
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-BYTES = {"MB": 1e6, "GB": 1e9, "MiB": 2.0**20, "GiB": 2.0**30}
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_DURATIONS, _AMOUNTS = "90s, 2min or 1.5h", "800MB, 8GB or 8GiB"
 
 
 def parse_duration(text: str, option: str = "--time-budget") -> float:
     """Seconds of a text like ``90s``, ``2min`` or ``1.5h``.
 
     Raises:
-        InputError: it is no positive number with one of these units.
+        InputError: it is not a positive number with one of these units.
     """
-    return _parse(text, option, SECONDS, "90s, 2min or 1.5h")
+    found = _NUMBER_AND_UNIT.fullmatch(text)
+    if found is None:
+        raise InputError(f"{option} '{text}': write a number and a unit, e.g. {_DURATIONS}")
+    number, unit = float(found.group(1)), found.group(2)
+    if unit not in SECONDS:
+        known = ", ".join(SECONDS)
+        raise InputError(f"{option} '{text}': unknown unit '{unit}', known are {known}; e.g. {_DURATIONS}")
+    return _positive(number * SECONDS[unit], text, option, _DURATIONS)
 
 
 def parse_memory(text: str, option: str = "--memory") -> float:
-    """Bytes of a text like ``800MB``, ``8GB`` (powers of ten) or ``8GiB`` (of two).
+    """Bytes of a text like ``800MB``, ``8GB`` (powers of ten) or ``8GiB`` (powers of two), as pydantic's ByteSize.
 
     Raises:
-        InputError: it is no positive number with one of these units.
+        InputError: it is not a positive number with a unit of memory.
     """
-    return _parse(text, option, BYTES, "800MB, 8GB or 8GiB")
+    from pydantic import ByteSize, TypeAdapter, ValidationError  # not for --help
+
+    wanted = f"{option} '{text}': write a number and a unit, e.g. {_AMOUNTS}"
+    if _NUMBER_AND_UNIT.fullmatch(text) is None:  # ByteSize reads the 8 of "8,5GB" as eight bytes
+        raise InputError(wanted)
+    try:
+        return _positive(float(TypeAdapter(ByteSize).validate_python(text.strip())), text, option, _AMOUNTS)
+    except ValidationError as error:
+        raise InputError(wanted) from error
 
 
-def _parse(text: str, option: str, units: dict[str, float], examples: str) -> float:
-    found = _QUANTITY.fullmatch(text)
-    if found is None:
-        raise InputError(f"{option} '{text}': write a number and a unit, e.g. {examples}")
-    number, unit = float(found.group(1)), found.group(2)
-    if unit not in units:
-        raise InputError(f"{option} '{text}': unknown unit '{unit}', known are {', '.join(units)}; e.g. {examples}")
-    if not number > 0:
+def _positive(value: float, text: str, option: str, examples: str) -> float:
+    if not value > 0:
         raise InputError(f"{option} '{text}': give more than 0, e.g. {examples}")
-    return number * units[unit]
+    return value

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Units of length: fastsdf works in metres; files may hold others."""
+"""Units of length of files; fastsdf itself works in metres."""
 
 from fastsdf.errors import InputError
 
-METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254}
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254}  # per unit; ft is the international foot
 
 
 def metres_per(unit: str) -> float:
-    """Metres in one unit of this name.
+    """Length of one unit in metres.
 
     Raises:
-        InputError: the name is unknown.
+        InputError: the unit is unknown.
     """
     if unit not in METRES:
-        raise InputError(f"unknown unit '{unit}'; known: {', '.join(METRES)} (ft: the international foot, 0.3048 m)")
+        raise InputError(f"unknown unit '{unit}'; give one of {', '.join(METRES)} (ft is the international foot)")
     return METRES[unit]

@@ -57,9 +57,11 @@ def marked_metrics(
     share = float(reached.sum() / marks.planar.sum())
     if not reached.any():
         return MarkedMetrics(recall, share)
-    angle = None if cosine is None else float(np.median(_degrees(cosine[reached])))
+    angle = None if cosine is None else _median_degrees(cosine[reached])
     return MarkedMetrics(recall, share, angle, float(np.sqrt((distance[reached] ** 2).mean())))
 
 
-def _degrees(cosine: np.ndarray) -> np.ndarray:
-    return np.degrees(np.arccos(np.clip(np.abs(cosine), 0.0, 1.0)))
+def _median_degrees(cosine: np.ndarray) -> float | None:
+    """Median angle of the cosines that are known; None if none is."""
+    known = cosine[np.isfinite(cosine)]
+    return float(np.median(np.degrees(np.arccos(np.clip(np.abs(known), 0.0, 1.0))))) if len(known) else None

@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Exact point-to-triangle distances, by Open3D."""
+"""Exact point-to-triangle distances: by Open3D where it loads, else by `fastsdf.evaluation.exact_distance`."""
+
+from typing import Protocol
 
 import numpy as np
 
+from fastsdf.errors import InputError
+from fastsdf.evaluation.exact_distance import ExactDistance
 from fastsdf.geometry import TriangleMesh
 from fastsdf.system.open3d_library import load_open3d
 
-_CHUNK = 500_000
+_CHUNK = 500_000  # points per call of Open3D; bounds the copies in float32
 
 
-class ClosestPoint:
-    """A mesh made ready for closest-point queries.
-
-    Open3D works in float32, so the mesh and the queries are shifted by a float64 ``origin`` first, by default
-    the middle of the mesh's bounding box. Errors are then about 1e-7 of the mesh's extent.
-    """
-
-    def __init__(self, mesh: TriangleMesh, origin: np.ndarray | None = None) -> None:
-        o3d = load_open3d()
-        low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
-        self._origin = (low + high) / 2.0 if origin is None else origin
-        self._tensor = o3d.core.Tensor.from_numpy
-        self._scene = o3d.t.geometry.RaycastingScene()
-        vertices = np.ascontiguousarray(mesh.vertices - self._origin, np.float32)
-        self._scene.add_triangles(self._tensor(vertices), self._tensor(np.ascontiguousarray(mesh.faces, np.uint32)))
+class MeshDistance(Protocol):
+    """A mesh made ready for closest-point queries."""
 
     def distance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unsigned distance and nearest face.
@@ -34,6 +25,40 @@ class ClosestPoint:
         Returns:
             (n,) float64 distances in the mesh's units, and (n,) int64 face indices.
         """
+        ...
+
+
+def mesh_distance(mesh: TriangleMesh) -> MeshDistance:
+    """Closest-point queries against a mesh with at least one face; both ways give the same values to about 1e-7."""
+    return ExactDistance(mesh) if why_not_open3d() else Open3DDistance(mesh)
+
+
+def why_not_open3d() -> str:
+    """Why Open3D cannot be used here, in one line; empty if it can."""
+    try:
+        load_open3d()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+class Open3DDistance:
+    """Closest-point queries by Open3D's ray-casting scene.
+
+    Open3D works in float32, so mesh and points are shifted to the middle of the mesh's bounding box first. Errors are
+    then about 1e-7 of the mesh's extent.
+    """
+
+    def __init__(self, mesh: TriangleMesh) -> None:
+        o3d = load_open3d()
+        self._origin = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2.0
+        self._tensor = o3d.core.Tensor.from_numpy
+        self._scene = o3d.t.geometry.RaycastingScene()
+        vertices = np.ascontiguousarray(mesh.vertices - self._origin, np.float32)
+        self._scene.add_triangles(self._tensor(vertices), self._tensor(np.ascontiguousarray(mesh.faces, np.uint32)))
+
+    def distance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `MeshDistance.distance`."""
         distances, faces = np.empty(len(points)), np.empty(len(points), np.int64)
         for start in range(0, len(points), _CHUNK):
             part = slice(start, start + _CHUNK)

@@ -198,8 +198,9 @@ def _surface(mesh: TriangleMesh, there: np.ndarray, limit_m: float) -> dict[str,
     }
 
 
-def _consistency(there: np.ndarray | None, back: np.ndarray | None) -> tuple[float | None, float | None]:
-    """Mean absolute and mean signed cosine, averaged over both directions; None unless both are known."""
-    if there is None or back is None:
+def _consistency(precision: np.ndarray | None, recall: np.ndarray | None) -> tuple[float | None, float | None]:
+    """Mean absolute and mean signed cosine of known normals, averaged over both directions; None unless both have any."""
+    known = [c[np.isfinite(c)] for c in (precision, recall) if c is not None]
+    if len(known) < 2 or not all(map(len, known)):
         return None, None
-    return float(np.abs(there).mean() + np.abs(back).mean()) / 2.0, float(there.mean() + back.mean()) / 2.0
+    return float(sum(np.abs(c).mean() for c in known)) / 2.0, float(sum(c.mean() for c in known)) / 2.0

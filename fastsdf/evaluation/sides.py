@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from fastsdf.errors import InputError
-from fastsdf.evaluation.mesh_distance import ClosestPoint
+from fastsdf.evaluation.mesh_distance import mesh_distance
 from fastsdf.evaluation.topology import face_normals
 from fastsdf.geometry import PointCloud, TriangleMesh
 
@@ -56,10 +56,10 @@ def sample_mesh(mesh: TriangleMesh, count: int, rng: np.random.Generator) -> Poi
 
 
 def _to_mesh(points: PointCloud, mesh: TriangleMesh) -> Side:
-    distance, face = ClosestPoint(mesh).distance(points.points)
+    distance, face = mesh_distance(mesh).distance(points.points)
     if points.normals is None:
         return Side(points.points, distance, None)
-    return Side(points.points, distance, (face_normals(mesh)[0][face] * points.normals).sum(axis=1))
+    return Side(points.points, distance, _cosine(face_normals(mesh)[0][face], points.normals))
 
 
 def _to_points(points: PointCloud, target: PointCloud) -> Side:
@@ -67,4 +67,10 @@ def _to_points(points: PointCloud, target: PointCloud) -> Side:
     distance, nearest = KDTree(target.points - origin).query(points.points - origin, workers=-1)
     if points.normals is None or target.normals is None:
         return Side(points.points, distance, None)
-    return Side(points.points, distance, (target.normals[nearest] * points.normals).sum(axis=1))
+    return Side(points.points, distance, _cosine(target.normals[nearest], points.normals))
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Cosines (n,) between normals (n, 3); NaN where one of them is unknown, which is zero."""
+    known = one.any(axis=1) & other.any(axis=1)
+    return np.where(known, (one * other).sum(axis=1), np.nan)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading and writing scans and meshes. Importing this package loads numpy and plyfile only."""
+"""Reads and writes scans and meshes. Importing this package loads only numpy and plyfile."""
 
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.formats.meshes import is_mesh_file, read_mesh

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whole files or no files: a writer never leaves a half-written result under the final name."""
+"""Atomic writing of files: an incomplete file never appears under the final name."""
 
 import os
 import uuid
@@ -12,10 +12,10 @@ from fastsdf.errors import InputError
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it replaces ``path`` when the block ends without an error.
+    """Provide a temporary path to write to, which replaces ``path`` when the block ends without an error.
 
-    The temporary file lies in the same folder (made when missing) and keeps the suffix, so writers that choose a
-    format by suffix work. After an error the temporary file is gone and an older ``path`` is as it was.
+    The temporary file lies in the same folder (created if it does not exist) and has the same suffix, because some
+    writers choose their format by suffix. After an error it is deleted, and an existing ``path`` is unchanged.
 
     Args:
         path: the final file.
@@ -24,7 +24,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         The temporary path.
 
     Raises:
-        InputError: the folder or the file cannot be written (any ``OSError`` of the block included).
+        InputError: the folder or the file cannot be written; this includes any ``OSError`` raised in the block.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")

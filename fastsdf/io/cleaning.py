@@ -29,9 +29,10 @@ def with_sensor(cloud: PointCloud, sensor: Sequence[float]) -> PointCloud:
 
 
 def clean_cloud(cloud: PointCloud, path: Path) -> PointCloud:
-    """Drop rows that are not finite or have a zero normal, make normals unit length, and check what is left.
+    """Drop points that are not finite, make normals unit length, and check what is left.
 
-    Normals of which none is usable (some exporters write zeros) are ignored instead, with a note.
+    A point keeps its position if its normal is zero or not finite: its normal becomes zero, which means unknown. If no
+    normal is usable (some exporters write zeros), the normals are left out. Both are noted.
 
     Raises:
         ScanError: fewer than ``MIN_POINTS`` points are usable, or all points are equal.
@@ -58,8 +59,10 @@ def _unit_normals(cloud: PointCloud) -> PointCloud:
     usable = np.isfinite(length) & (length > 0)
     if not usable.any():
         return replace(cloud, normals=None, notes=(*cloud.notes, "normals ignored: all are zero or not finite"))
-    unit = cloud.normals / np.where(usable, length, 1.0)[:, None]
-    return _drop(replace(cloud, normals=unit), usable, "points with a zero or non-finite normal")
+    unit = np.where(usable[:, None], cloud.normals, 0.0) / np.where(usable, length, 1.0)[:, None]
+    absent = int(len(usable) - np.count_nonzero(usable))
+    note = f"{absent} of {len(usable)} normals are zero or not finite: estimated from the points around them"
+    return replace(cloud, normals=unit, notes=(*cloud.notes, note) if absent else cloud.notes)
 
 
 def _finite_rows(values: np.ndarray) -> np.ndarray:

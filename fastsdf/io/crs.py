@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Coordinate reference systems: well-known text as a file states it, or an EPSG code, turned to text by pyproj.
+"""Coordinate reference systems, given as well-known text or as an EPSG code, which pyproj converts to text.
 
-The only place that imports pyproj, which is optional.
+This is the only module that imports pyproj, which is optional.
 """
 
 import re
@@ -13,7 +13,7 @@ from fastsdf.system.optional_import import needed_for
 
 
 def crs_name(crs: str) -> str:
-    """What to call a reference system: the first name in its text, or its code."""
+    """Short name of a reference system: the first name in its text, or its code."""
     quoted = re.search(r'"([^"]+)"', crs)
     return quoted.group(1) if quoted else crs
 
@@ -22,10 +22,10 @@ def as_wkt(crs: str) -> str:
     """The well-known text of a reference system.
 
     Args:
-        crs: well-known text, which comes back as it is, or a code such as ``EPSG:25832`` or ``EPSG:25832+7837``.
+        crs: well-known text, which is returned unchanged, or a code such as ``EPSG:25832`` or ``EPSG:25832+7837``.
 
     Raises:
-        InputError: a code is given and pyproj is missing or does not know it.
+        InputError: ``crs`` is a code, and pyproj is not installed or does not know the code.
     """
     if not crs.startswith("EPSG:"):
         return crs
@@ -39,26 +39,26 @@ def as_wkt(crs: str) -> str:
 
 
 def prj_path(path: Path) -> Path:
-    """Where the reference system of a mesh file is kept: ``room.ply`` -> ``room.prj``."""
+    """The file that holds the reference system of a mesh file: ``room.ply`` -> ``room.prj``."""
     return path.with_suffix(".prj")
 
 
 def georeference(path: Path, crs: str | None, as_scanned: bool) -> str | None:
-    """Write the reference system of a mesh file beside it, if its coordinates are those of the scan.
+    """Write a .prj file beside a mesh file if the mesh has the coordinates of the scan.
 
     Args:
         path: the mesh file.
-        crs: the scan's reference system, if known.
-        as_scanned: whether the file's coordinates are the scan's: same units and axes, not moved.
+        crs: the scan's reference system, or None if it is unknown.
+        as_scanned: whether the mesh has the same coordinates as the scan: same units, axes and origin.
 
     Returns:
-        A note for the user, or None.
+        A message for the user, or None.
 
     Raises:
         InputError: the .prj file cannot be written.
     """
     target = prj_path(path)
-    reason = "" if crs else "the scan names no reference system"
+    reason = "" if crs else "the scan has no reference system"
     if crs and not as_scanned:
         reason = f"the mesh is not in the scan's coordinates, which are in {crs_name(crs)}"
     elif crs:
@@ -71,5 +71,5 @@ def georeference(path: Path, crs: str | None, as_scanned: bool) -> str | None:
                 temporary.write_text(text + "\n", encoding="utf-8")
             return f"the coordinates are in {crs_name(text)}, see {target}"
     if target.exists():
-        return f"{target} is from before and may not belong to this mesh: {reason}"
+        return f"{target} was written earlier and may not belong to this mesh: {reason}"
     return f"no .prj file written: {reason}" if crs else None

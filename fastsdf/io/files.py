@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The checks that come before any parser."""
+"""Checks of paths before a file is parsed, and the expansion of patterns."""
 
 import glob
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from fastsdf.errors import InputError, ScanError
 
 
 def require_file(path: str | Path) -> Path:
-    """Return ``path`` as a ``Path`` after checking that it is a non-empty file that can be opened.
+    """Check that a path is a non-empty file that can be opened, and return it as a ``Path``.
 
     Raises:
-        ScanError: it is missing, a folder, not readable, or empty.
+        ScanError: the path does not exist, is a folder, is not readable, or is empty.
     """
     path = Path(path)
     try:
@@ -32,25 +32,25 @@ def require_file(path: str | Path) -> Path:
 
 
 def expand_paths(paths: Sequence[str | Path]) -> list[Path]:
-    """Paths with patterns (* ? [...]) replaced by the files they fit, sorted; a path that exists is not a pattern.
+    """Replace patterns (* ? [...]) by the matching files, sorted; existing paths are never taken as patterns.
 
     Raises:
-        InputError: no paths, or one file or folder named twice.
-        ScanError: a pattern fits nothing.
+        InputError: there are no paths, or a file or folder is named twice.
+        ScanError: no file matches a pattern.
     """
     found: list[Path] = []
     for path in map(Path, paths):
         if path.exists() or not glob.has_magic(str(path)):
             found.append(path)
             continue
-        fitting = sorted(map(Path, glob.glob(str(path), recursive=True)))
-        if not fitting:
-            raise ScanError(f"no file fits the pattern {path}: check the path")
-        found += fitting
+        matching = sorted(map(Path, glob.glob(str(path), recursive=True)))
+        if not matching:
+            raise ScanError(f"no file matches the pattern {path}: check the path")
+        found += matching
     if not found:
         raise InputError("no scan given: name at least one file or folder")
     resolved = [path.resolve() for path in found]
     for index, path in enumerate(resolved):
         if path in resolved[:index]:
-            raise InputError(f"{found[index]} is given twice: its points would count twice; name it once")
+            raise InputError(f"{found[index]} is given twice, so its points would be used twice: name it once")
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writing grids of signed distances: NumPy's NPZ, and OpenVDB."""
+"""Writes grids of signed distances as NPZ (NumPy) or OpenVDB files."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ SIGN = "positive in free space, negative in solid"
 
 
 def write_grid(grid: DistanceGrid, path: str | Path) -> None:
-    """Write a grid as NPZ (every field, see docs/formats.md) or OpenVDB (a level set of float32), by suffix.
+    """Write a grid as NPZ (all fields) or as OpenVDB (a float32 level set), depending on the suffix.
 
     Raises:
-        InputError: the suffix is unknown, a VDB is asked for without a band or without OpenVDB's Python module, or the
-            file cannot be written.
+        InputError: the suffix is unknown, a grid for OpenVDB has no band, OpenVDB's Python module is not installed, or
+            the file cannot be written.
     """
     path = Path(path)
     check_grid_path(path)
@@ -33,10 +33,14 @@ def write_grid(grid: DistanceGrid, path: str | Path) -> None:
 
 
 def check_grid_path(path: Path) -> None:
-    """Raises InputError if `write_grid` does not know the suffix, or lacks the package for it."""
+    """Check that `write_grid` can write a file.
+
+    Raises:
+        InputError: the suffix is unknown, or the package for it is not installed.
+    """
     suffix = path.suffix.lower()
     if suffix not in GRID_SUFFIXES:
-        raise InputError(f"{path}: unknown grid suffix '{path.suffix}', known are {', '.join(GRID_SUFFIXES)}")
+        raise InputError(f"{path}: unknown grid suffix '{path.suffix}', give one of {', '.join(GRID_SUFFIXES)}")
     if suffix == ".vdb":
         load_openvdb()
 

@@ -28,6 +28,8 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
     for attribute in ATTRIBUTES:
         values = [getattr(cloud, attribute) for cloud in clouds]
         present = [value for value in values if value is not None]
+        if attribute == "views" and len(present) == len(clouds):
+            present = _distinct_views(present)
         if len(present) == len(clouds):
             joined[attribute] = np.concatenate(present)
         elif present:
@@ -40,6 +42,16 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
     points = np.concatenate([cloud.points for cloud in clouds])
     same = clouds[0].crs if len(crs) == 1 else None
     return PointCloud(points, notes=tuple(notes), crs=same, units=clouds[0].units, **joined)
+
+
+def _distinct_views(views: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """View indices of several clouds, shifted so that no index names views of two clouds."""
+    shifted, first = [], 0
+    for indices in views:
+        low = int(indices.min(initial=0))
+        shifted.append(indices - min(low, 0) + first)
+        first = int(shifted[-1].max(initial=first - 1)) + 1
+    return shifted
 
 
 def list_some(names: Sequence[str], most: int = 5) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Large coordinates in float32 formats: vertices are stored relative to a whole-unit offset."""
+"""Offsets for large coordinates: formats with float32 store vertices relative to an offset in whole units."""
 
 import json
 from pathlib import Path
@@ -8,31 +8,32 @@ import numpy as np
 
 from fastsdf.errors import ScanError
 
-MAX_ROUNDING_M = 1e-5  # what float32 storage may lose: 10 micrometres
+MAX_ROUNDING_M = 1e-5  # largest rounding error of float32 storage; chosen: far below the noise of scanners
 
 
 def needs_float64(values: np.ndarray, metres_per_unit: float = 1.0) -> bool:
-    """Whether float32 would lose more than ``MAX_ROUNDING_M`` on coordinates of this size."""
+    """Whether float32 would round coordinates of this size by more than ``MAX_ROUNDING_M``."""
     return bool(values.size) and float(np.abs(values).max()) * 2.0**-24 * metres_per_unit > MAX_ROUNDING_M
 
 
 def storage_offset(vertices: np.ndarray, metres_per_unit: float = 1.0) -> np.ndarray:
-    """Offset (3,) float64 in whole units to take from (n, 3) vertices before float32 storage; zero when not needed."""
+    """Offset (3,) float64 in whole units, to be subtracted from vertices (n, 3) stored as float32; zero if not needed.
+    """
     if not needs_float64(vertices, metres_per_unit):
         return np.zeros(3)
     return np.rint((vertices.min(axis=0) + vertices.max(axis=0)) / 2.0)
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where the offset of a mesh file is kept: ``room.stl`` -> ``room.stl.offset.json``."""
+    """The file that holds the offset of a mesh file: ``room.stl`` -> ``room.stl.offset.json``."""
     return path.with_name(path.name + ".offset.json")
 
 
 def read_sidecar(path: Path) -> np.ndarray:
-    """Offset (3,) kept beside a mesh file; zero without a sidecar.
+    """Read the offset (3,) of a mesh file from its sidecar file; zero if there is none.
 
     Raises:
-        ScanError: the sidecar is there but does not hold {"offset": [x, y, z]}.
+        ScanError: the sidecar exists but does not hold {"offset": [x, y, z]}.
     """
     sidecar = sidecar_path(path)
     if not sidecar.is_file():

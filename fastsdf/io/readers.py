@@ -44,7 +44,8 @@ def read_point_cloud(
     Formats by suffix: PLY, text tables (.xyz .txt .csv .asc), PTS, PTX, NPY, NPZ, PCD (needs open3d), LAS and LAZ (need
     laspy and lazrs), E57 (needs pye57), and the meshes OBJ, STL, GLB, GLTF and OFF (need trimesh), which are sampled by
     area. Of a PLY mesh the vertices are taken. A folder is read as posed depth images (needs pillow).
-    Rows with non-finite values or zero normals are dropped and counted in ``notes``; normals get unit length.
+    Points that are not finite are dropped and counted in ``notes``; normals get unit length, and zero where a point has
+    none.
 
     Args:
         path: the scan file or folder.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A run folder on disk: where config.yaml, run.json, checkpoint.pt and mesh.ply lie, and its text files.
+"""A run folder: the paths of config.yaml, run.json, checkpoint.pt and mesh.ply, and access to the text files.
 
-Every file is written whole or not at all. `fastsdf.training.checkpoint` reads and writes the checkpoint.
+All files are written atomically. `fastsdf.training.checkpoint` reads and writes the checkpoint.
 """
 
 import json
@@ -21,14 +21,14 @@ class RunFolder:
     """The files of a run.
 
     Attributes:
-        path: the folder; it need not exist yet.
+        path: the folder; it may not exist yet.
     """
 
     path: Path
 
     @property
     def checkpoint(self) -> Path:
-        """Weights, settings and, while unfinished, the optimiser's state."""
+        """Weights and settings, and the state of the optimiser until training has finished."""
         return self.path / "checkpoint.pt"
 
     @property
@@ -37,19 +37,19 @@ class RunFolder:
         return self.path / "mesh.ply"
 
     def write_config(self, config: FitConfig) -> None:
-        """Writes the resolved configuration; ``fit --config RUN/config.yaml`` reproduces the run."""
+        """Write the resolved configuration; ``fit --config RUN/config.yaml`` reproduces the run."""
         with atomic_path(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
     def write_report(self, report: dict[str, Any]) -> None:
-        """Writes run.json."""
+        """Write run.json."""
         write_json(report, self.path / "run.json")
 
     def read_report(self) -> dict[str, Any]:
-        """Content of run.json; empty if there is none (unfinished runs and saved fields).
+        """Read run.json; empty if it does not exist (unfinished runs and saved fields).
 
         Raises:
-            CheckpointError: if the file is damaged.
+            CheckpointError: the file is damaged.
         """
         path = self.path / "run.json"
         if not path.is_file():
@@ -61,6 +61,6 @@ class RunFolder:
 
 
 def write_json(content: Any, path: Path) -> None:
-    """Writes JSON whole or not at all."""
+    """Write a JSON file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")

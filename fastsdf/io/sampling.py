@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Points on the surface of a mesh."""
+"""Samples points on the surface of a mesh."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from fastsdf.geometry import PointCloud, TriangleMesh
 
 
 def sample_mesh(mesh: TriangleMesh, count: int, seed: int) -> PointCloud:
-    """Draw points uniformly by area, with the face normals as normals.
+    """Sample a mesh uniformly by area; the points have the normals of their faces.
 
     Args:
         mesh: the surface.
         count: number of points, >= 1.
-        seed: seed of the generator; the same seed gives the same points.
+        seed: random seed; equal seeds give equal points.
 
     Raises:
         InputError: ``count`` is below 1.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What lies beside a mesh file: the motion from the scan's coordinates to the file's."""
+"""Sidecar files of meshes that hold the transformation from the coordinates of the scan to those of the file."""
 
 import json
 from pathlib import Path
@@ -10,15 +10,16 @@ from fastsdf.io.atomic import atomic_path
 
 
 def transform_path(path: Path) -> Path:
-    """Where the motion of a mesh file is kept: ``room.obj`` -> ``room.obj.transform.json``."""
+    """The file that holds the transformation of a mesh file: ``room.obj`` -> ``room.obj.transform.json``."""
     return path.with_name(path.name + ".transform.json")
 
 
 def write_transform(matrix: np.ndarray | None, path: Path) -> None:
-    """Write the motion (4, 4) of a mesh file beside it; without one, that of an older mesh is removed.
+    """Write the sidecar file of a mesh, or remove that of an older mesh.
 
     Args:
-        matrix: file coordinates = matrix @ (x, y, z, 1) of the scan's coordinates in metres.
+        matrix: (4, 4) transformation: file coordinates = matrix @ (x, y, z, 1), with x, y, z of the scan in metres.
+            None if the mesh is not transformed.
         path: the mesh file.
 
     Raises:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writing meshes and point clouds: whole files only, and no precision lost on large coordinates."""
+"""Writes meshes and point clouds atomically, without losing precision on large coordinates."""
 
 import json
 from collections.abc import Mapping
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     import trimesh
 
 WRITE_SUFFIXES = (".ply", ".obj", ".glb", ".stl", *USD_SUFFIXES)
-TURNED_SUFFIXES = (".obj", ".glb", *USD_SUFFIXES)
+Y_UP_SUFFIXES = (".obj", ".glb", *USD_SUFFIXES)  # formats whose viewers expect y to point up
 
 
 def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z", units: str = "m") -> None:
-    """Write a mesh as PLY (binary little endian), OBJ, GLB, STL or USD (.usda, .usdc), by suffix.
+    """Write a mesh as PLY (binary little-endian), OBJ, GLB, STL or USD (.usda, .usdc), depending on the suffix.
 
-    Coordinates too large for float32 (it would lose more than 10 micrometres) become double in PLY, a node translation
-    in GLB and USD, and an offset in ``<name>.stl.offset.json`` in STL. OBJ text has 6 decimals. Axes are the scan's own
-    unless ``up`` turns them.
+    Coordinates that float32 would round by more than 10 micrometres are stored as double in PLY, with a node
+    translation in GLB and USD, and with an offset in ``<name>.stl.offset.json`` for STL. OBJ text has 6 decimals. The
+    axes are those of the scan unless ``up`` is ``y``.
 
     Args:
-        mesh: in metres, at least one face; normals and colours are written when present (STL holds neither), attributes
-            in PLY and USD.
-        path: the file; its folder is made when missing, an older file is replaced at once or not at all.
-        up: ``y`` turns a mesh whose z points up so that y does (x, y, z -> x, z, -y), as viewers of OBJ and GLB expect.
-        units: of the file's coordinates: m, cm, mm, ft or in; USD files say so, GLB files are always in metres.
+        mesh: mesh in metres, with at least one face. Normals and colours are written if present (not in STL),
+            attributes in PLY and USD.
+        path: the file; its folder is created if it does not exist, and an existing file is replaced atomically.
+        up: ``y`` rotates a mesh with z up so that y points up (x, y, z -> x, z, -y), as viewers of OBJ and GLB expect.
+        units: units of the file's coordinates: m, cm, mm, ft or in. USD files store the unit, GLB is always in metres.
 
     Raises:
-        InputError: the suffix, ``up`` or ``units`` is unknown or they do not go together, the mesh is empty or its
-            attributes do not fit it, a package is missing, or the file cannot be written.
+        InputError: the suffix, ``up`` or ``units`` is unknown or their combination is not supported, the mesh is empty
+            or its attributes are invalid, a package is missing, or the file cannot be written.
     """
     path = Path(path)
     check_mesh_path(path, up, units)
@@ -54,7 +54,7 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z", units: str =
         return
     with atomic_path(path) as temporary:
         if suffix == ".ply":
-            vertices = _vertex_rows(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes, metres)
+            vertices = _vertex_records(mesh.vertices, mesh.normals, mesh.colors, None, mesh.attributes, metres)
             _write_ply(temporary, vertices, mesh.faces)
         elif suffix in USD_SUFFIXES:
             write_usd(mesh, storage_offset(mesh.vertices, metres), temporary, metres, up)
@@ -63,13 +63,17 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z", units: str =
 
 
 def check_mesh_path(path: Path, up: str = "z", units: str = "m") -> None:
-    """Raises InputError if `write_mesh` does not know the suffix, axis or units, or cannot put them together here."""
+    """Check that `write_mesh` can write a file with this suffix, axis and units.
+
+    Raises:
+        InputError: one of them is unknown, their combination is not supported, or a package is missing.
+    """
     suffix = path.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
     if up not in ("y", "z"):
         raise InputError(f"the up axis is '{up}'; give y or z")
-    if up == "y" and suffix not in TURNED_SUFFIXES:
+    if up == "y" and suffix not in Y_UP_SUFFIXES:
         raise InputError(f"{path}: {suffix} files keep the axes of the scan; write .obj, .glb or .usda to have y up")
     metres_per(units)
     if units != "m" and suffix == ".glb":
@@ -79,7 +83,7 @@ def check_mesh_path(path: Path, up: str = "z", units: str = "m") -> None:
 
 
 def file_matrix(up: str, units: str) -> np.ndarray:
-    """(4, 4) what takes a mesh in metres with z up to the coordinates of a file with this axis up and these units."""
+    """(4, 4) transformation from metres with z up to the units and the up axis of a file."""
     matrix = np.eye(4)
     if up == "y":
         matrix[1:3, 1:3] = [[0.0, 1.0], [-1.0, 0.0]]
@@ -90,25 +94,25 @@ def file_matrix(up: str, units: str) -> np.ndarray:
 def write_point_cloud(cloud: PointCloud, path: str | Path, attributes: Mapping[str, np.ndarray] | None = None) -> None:
     """Write points, normals, colours and sensor positions (sx sy sz) as a binary little-endian PLY.
 
-    Positions are stored as double where float32 would lose more than 10 micrometres.
+    Positions that float32 would round by more than 10 micrometres are stored as double.
 
     Args:
-        cloud: n points with what they carry.
+        cloud: n points with their attributes.
         path: the file, .ply.
-        attributes: further values per point by name, (n,) each.
+        attributes: further values per point, name -> (n,).
 
     Raises:
-        InputError: the suffix is not .ply, an attribute does not fit, or the file cannot be written.
+        InputError: the suffix is not .ply, an attribute is invalid, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".ply":
         raise InputError(f"{path}: point clouds are written as .ply only, got '{path.suffix}'")
     with atomic_path(path) as temporary:
-        rows = _vertex_rows(cloud.points, cloud.normals, cloud.colors, cloud.sensors, attributes)
-        _write_ply(temporary, rows, None)
+        vertices = _vertex_records(cloud.points, cloud.normals, cloud.colors, cloud.sensors, attributes)
+        _write_ply(temporary, vertices, None)
 
 
-def _vertex_rows(
+def _vertex_records(
     points: np.ndarray,
     normals: np.ndarray | None,
     colors: np.ndarray | None,
@@ -126,13 +130,13 @@ def _vertex_rows(
     columns = [(name, kind) for names, _, kind in present for name in names]
     further = {name: np.asarray(values) for name, values in (attributes or {}).items()}
     _check_attributes(further, len(points), {name for name, _ in columns})
-    rows = np.empty(len(points), dtype=columns + [(name, _ply_kind(values)) for name, values in further.items()])
+    records = np.empty(len(points), dtype=columns + [(name, _ply_kind(values)) for name, values in further.items()])
     for names, values, _ in present:
         for axis, name in enumerate(names):
-            rows[name] = values[:, axis]
+            records[name] = values[:, axis]
     for name, values in further.items():
-        rows[name] = values
-    return rows
+        records[name] = values
+    return records
 
 
 def _check_attributes(attributes: Mapping[str, np.ndarray], count: int, taken: set[str]) -> None:
@@ -140,18 +144,18 @@ def _check_attributes(attributes: Mapping[str, np.ndarray], count: int, taken: s
         if values.shape != (count,) or values.dtype.kind not in "buif":
             raise InputError(f"attribute '{name}' must be ({count},) numbers, got {values.dtype} of {values.shape}")
         if name in taken or not name.isidentifier():
-            raise InputError(f"attribute '{name}' needs a name of its own, made of letters, digits and underscores")
+            raise InputError(f"attribute '{name}' needs an unused name, made of letters, digits and underscores")
 
 
 def _ply_kind(values: np.ndarray) -> str:
-    """PLY type of an attribute: float for floats, uchar for what fits it, else int."""
+    """PLY type of an attribute: float for floating point, uchar for 8-bit unsigned and bool, else int."""
     if values.dtype.kind == "f":
         return "<f4"
     return "u1" if values.dtype.kind in "bu" and values.dtype.itemsize == 1 else "<i4"
 
 
 def _write_ply(path: Path, vertices: np.ndarray, faces: np.ndarray | None) -> None:
-    """Write the header with plyfile and the rows as packed arrays (plyfile writes lists row by row)."""
+    """Write the header with plyfile and the data as packed arrays, because plyfile writes lists slowly, row by row."""
     elements = [PlyElement.describe(vertices, "vertex")]
     packed = np.empty(0 if faces is None else len(faces), dtype=[("count", "u1"), ("vertex_indices", "<i4", (3,))])
     if faces is not None:
@@ -175,7 +179,7 @@ def _write_stl(mesh: TriangleMesh, path: Path, metres: float) -> None:
             with atomic_path(sidecar) as note:
                 note.write_text(json.dumps({"offset": offset.tolist()}) + "\n", encoding="utf-8")
         else:
-            sidecar.unlink(missing_ok=True)  # an older mesh's offset would move this one
+            sidecar.unlink(missing_ok=True)  # The offset of an older mesh would shift this one.
 
 
 def _obj_bytes(mesh: TriangleMesh) -> bytes:

@@ -8,7 +8,7 @@ from fastsdf.meshing.decimation import check_decimation, decimate
 from fastsdf.meshing.edges import is_closed
 from fastsdf.meshing.extract import extract_surface
 from fastsdf.meshing.holes import in_small_holes
-from fastsdf.meshing.measured_part import drop_doubtful_pieces, judge_vertices
+from fastsdf.meshing.measured_part import drop_doubtful_pieces, rate_vertices
 from fastsdf.meshing.smoothing import check_smoothing, smooth
 from fastsdf.meshing.surface import Surface
 from fastsdf.meshing.watertight import BoxClip, extract_watertight, scanned_pieces
@@ -28,8 +28,8 @@ __all__ = [
     "floor_alignment",
     "in_small_holes",
     "is_closed",
-    "judge_vertices",
     "keep_faces",
+    "rate_vertices",
     "remove_unreferenced",
     "scanned_pieces",
     "smooth",

@@ -12,7 +12,7 @@ from fastsdf.errors import InputError
 from fastsdf.geometry import TriangleMesh
 from fastsdf.meshing.discs import MIN_COSINE, Discs, Neighbours
 from fastsdf.meshing.surface import Surface
-from fastsdf.numerics.colormap import VIRIDIS, on_scale
+from fastsdf.numerics.colormap import VIRIDIS, interpolate_colors
 
 CONFIDENCE, MEASURED = "confidence", "measured"
 
@@ -86,7 +86,7 @@ def _confidence_colors(mesh: TriangleMesh) -> np.ndarray | None:
     confidence = mesh.attributes.get(CONFIDENCE)
     if confidence is None:
         return None
-    return on_scale(confidence, VIRIDIS).round().astype(np.uint8)
+    return interpolate_colors(confidence, VIRIDIS).round().astype(np.uint8)
 
 
 def _normal_colors(mesh: TriangleMesh) -> np.ndarray | None:

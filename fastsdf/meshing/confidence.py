@@ -4,7 +4,7 @@
 A small network, trained by ``benchmarks/accuracy/confidence.py`` on scans of synthetic scenes with known truth, gives
 the probability that the true surface is within 0.6 spacings of a vertex (or three standard deviations of the noise, if
 that is more), faces the same way to within 60 degrees, and was seen by the scanner. A count of the discs under a vertex
-tells much less, see docs/notebook.
+tells much less, see docs/notebook/2026-11-27-confidence.md.
 """
 
 from functools import cache
@@ -26,14 +26,14 @@ DISCS = 4
 PROBES = (2.0, 5.0)
 FURTHEST = 4.0
 MOST_THICKNESSES = 20.0
-MOST_TRUST = 1.5
+MOST_NORMAL_WEIGHT = 1.5
 CLOSE_SPACINGS = 1.5
 RADIUS_SPACINGS = 1.5  # of the discs in training
 FEATURES = 4 * DISCS + 2 * len(PROBES) + 11
 MOST_DEVIATIONS = 5.0
 
 
-class Judge(NamedTuple):
+class ConfidenceNetwork(NamedTuple):
     """A trained network on a device.
 
     Attributes:
@@ -53,11 +53,13 @@ class Judge(NamedTuple):
         return x[:, 0].sigmoid()
 
 
-def load_judge(device: torch.device | str) -> Judge:
+def load_confidence_network(device: torch.device | str) -> ConfidenceNetwork:
     """The network that comes with the package."""
     arrays = {name: torch.from_numpy(values).to(device) for name, values in _stored().items()}
     layers = range((len(arrays) - 2) // 2)
-    return Judge(arrays["mean"], arrays["scale"], tuple((arrays[f"weight{i}"], arrays[f"bias{i}"]) for i in layers))
+    return ConfidenceNetwork(
+        arrays["mean"], arrays["scale"], tuple((arrays[f"weight{i}"], arrays[f"bias{i}"]) for i in layers)
+    )
 
 
 @cache
@@ -71,7 +73,7 @@ def features(vertices: Tensor, normals: Tensor, near: Neighbours, discs: Discs, 
     """What tells real surface from invented: (m, f) float32, f = `FEATURES`.
 
     Of the 4 nearest discs: how far along (in spacings), how far across (in thicknesses), which way they face, and the
-    trust in that. Of the 8 nearest points: the gap to the first, how one-sided they lie along the surface, their
+    normal_weight in that. Of the 8 nearest points: the gap to the first, how one-sided they lie along the surface, their
     offsets along its normal and those of the vertex from their discs. The field 2 and 5 spacings before and behind: a
     sheet invented in a slot has a wall before it soon. And how local spacing and noise compare to the median spacing.
     Larger discs make all spacings count as larger.
@@ -91,7 +93,7 @@ def features(vertices: Tensor, normals: Tensor, near: Neighbours, discs: Discs, 
         (along / local)[:, first].clamp_max(FURTHEST),
         (near.across / discs.thickness[near.index])[:, first].clamp_max(MOST_THICKNESSES).log1p(),
         dot(facing[:, first], normals[:, None]),
-        discs.trust[near.index[:, first]].clamp_max(MOST_TRUST),
+        discs.normal_weight[near.index[:, first]].clamp_max(MOST_NORMAL_WEIGHT),
         *_layout(near, normals, spacing),
         *_extremes(-dot(near.toward, facing) / local),
     ]

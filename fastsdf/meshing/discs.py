@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastsdf.numerics.chunks import chunk_size
 from fastsdf.numerics.vectors import dot
-from fastsdf.prepare.prepared_scan import LOOSE_TRUST, Support
+from fastsdf.prepare.prepared_scan import UNKNOWN_NORMAL_WEIGHT, Support
 from fastsdf.spatial.knn import PointIndex, point_index
 
 NEIGHBOURS = 8
@@ -25,7 +25,7 @@ class Discs(NamedTuple):
     Attributes:
         index: over the points (n, 3) float64.
         normals: (n, 3) float64 unit normals of arbitrary sign.
-        trust: (n,) float64 in the axes of the normals.
+        normal_weight: (n,) float64 in the axes of the normals.
         radii: (n,) float64.
         thickness: (n,) float64, half of it.
         spacings: radius of a disc in local spacings.
@@ -36,7 +36,7 @@ class Discs(NamedTuple):
 
     index: PointIndex
     normals: Tensor
-    trust: Tensor
+    normal_weight: Tensor
     radii: Tensor
     thickness: Tensor
     spacings: float
@@ -47,11 +47,13 @@ class Discs(NamedTuple):
     def take(self, chosen: Tensor) -> "Discs":
         """Some of the discs, by index (m,)."""
         colors = None if self.colors is None else self.colors[chosen]
-        normals, trust, radii, thickness = (
-            values[chosen] for values in (self.normals, self.trust, self.radii, self.thickness)
+        normals, normal_weight, radii, thickness = (
+            values[chosen] for values in (self.normals, self.normal_weight, self.radii, self.thickness)
         )
         index = point_index(self.index.points[chosen])
-        return self._replace(index=index, normals=normals, trust=trust, radii=radii, thickness=thickness, colors=colors)
+        return self._replace(
+            index=index, normals=normals, normal_weight=normal_weight, radii=radii, thickness=thickness, colors=colors
+        )
 
 
 class Neighbours(NamedTuple):
@@ -82,7 +84,7 @@ def make_discs(support: Support, spacings: float, sigmas: float, device: torch.d
     return Discs(
         index=point_index(there(support.points)),
         normals=there(support.normals),
-        trust=there(np.ones(len(support.points)) if support.trust is None else support.trust),
+        normal_weight=there(np.ones(len(support.points)) if support.normal_weight is None else support.normal_weight),
         radii=there(support.radii(spacings)),
         thickness=there(support.thickness(sigmas)),
         spacings=spacings,
@@ -95,11 +97,13 @@ def make_discs(support: Support, spacings: float, sigmas: float, device: torch.d
 def nearest_discs(places: Tensor, normals: Tensor, discs: Discs, count: int) -> Neighbours:
     """The discs of the ``count`` points nearest to places (m, 3) with unit normals (m, 3).
 
-    Discs whose normal nothing is known of (trust below a half) take that of the place.
+    Discs whose normal nothing is known of (normal_weight below a half) take that of the place.
     """
     index = discs.index.query(places, count)[1]
     toward = discs.index.points[index] - places[:, None]
-    facing = torch.where(discs.trust[index][..., None] < LOOSE_TRUST, normals[:, None], discs.normals[index])
+    facing = torch.where(
+        discs.normal_weight[index][..., None] < UNKNOWN_NORMAL_WEIGHT, normals[:, None], discs.normals[index]
+    )
     gap = dot(toward, toward).sqrt_()  # in float64, unlike that of an index on a GPU
     across, cosine = dot(toward, facing).abs_(), dot(facing, normals[:, None]).abs_()
     return Neighbours(index, gap, toward, across, cosine)

@@ -61,7 +61,7 @@ def sample_band(sdf: Field, lower: Tensor, upper: Tensor, voxel_size: float, ban
     for start in range(0, len(blocks), step):
         index = (first + blocks[start : start + step, None] + inside).view(-1, 3)
         values[start : start + step] = sdf(index * voxel_size).float().cpu().numpy().reshape(-1, BLOCK**3)
-    near = np.abs(values).min(axis=1) <= band
+    near = np.abs(values).min(axis=1) <= SLOPE * band  # where the field is steep, |u| exceeds the distance
     shaped = values[near].reshape(-1, BLOCK, BLOCK, BLOCK)
     origin = (first * voxel_size).cpu().numpy()
     return DistanceGrid(origin, voxel_size, shaped, blocks.cpu().numpy()[near].astype(np.int32), band)

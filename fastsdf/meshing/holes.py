@@ -32,26 +32,26 @@ def in_small_holes(surface: Surface, kept: Tensor, size: float) -> Tensor:
         (f,) bool; none of them is kept already.
     """
     number_of_vertices = len(surface.vertices)
-    firm = torch.zeros(number_of_vertices, dtype=torch.bool, device=kept.device)
-    firm[surface.faces[kept].flatten()] = True
-    loose = (~kept).nonzero()[:, 0]
-    if len(loose) == 0:
+    on_kept = torch.zeros(number_of_vertices, dtype=torch.bool, device=kept.device)
+    on_kept[surface.faces[kept].flatten()] = True
+    candidates = (~kept).nonzero()[:, 0]
+    if len(candidates) == 0:
         return torch.zeros_like(kept)
-    faces = surface.faces[loose]
-    number, patch = components(_without_rim(faces, firm), number_of_vertices)
+    faces = surface.faces[candidates]
+    number, patch = components(_without_rim(faces, on_kept), number_of_vertices)
     bad = _diameters(surface.vertices, faces, patch, number) > size
     touches = torch.zeros_like(bad)
-    touches[patch[firm[faces].any(dim=1)]] = True
+    touches[patch[on_kept[faces].any(dim=1)]] = True
     bad[patch[_has_open_edge(surface.faces, faces, number_of_vertices)]] = True
     closing = torch.zeros_like(kept)
-    closing[loose] = (touches & ~bad)[patch]
+    closing[candidates] = (touches & ~bad)[patch]
     return closing
 
 
-def _without_rim(faces: Tensor, firm: Tensor) -> Tensor:
-    """Faces (f, 3) with each firm corner replaced by one of the face's own that is not; every face has such a one."""
-    own = faces.gather(1, (~firm[faces]).byte().argmax(dim=1, keepdim=True))
-    return torch.where(firm[faces], own, faces)
+def _without_rim(faces: Tensor, on_kept: Tensor) -> Tensor:
+    """Faces (f, 3) with each on_kept corner replaced by one of the face's own that is not; every face has such a one."""
+    own = faces.gather(1, (~on_kept[faces]).byte().argmax(dim=1, keepdim=True))
+    return torch.where(on_kept[faces], own, faces)
 
 
 def _has_open_edge(all_faces: Tensor, faces: Tensor, num_vertices: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fastsdf.meshing.attributes import CONFIDENCE, scan_colors, with_support
 from fastsdf.meshing.components import components, keep_faces, sum_at_corners
-from fastsdf.meshing.confidence import features, load_judge
+from fastsdf.meshing.confidence import features, load_confidence_network
 from fastsdf.meshing.discs import MIN_COSINE, NEIGHBOURS, Discs, in_chunks
 from fastsdf.meshing.lattice import Field
 from fastsdf.meshing.surface import Surface
@@ -24,7 +24,7 @@ PIECE_CONFIDENCE = 0.4
 TIE = 1e-9
 
 
-def judge_vertices(
+def rate_vertices(
     surface: Surface, discs: Discs, sdf: Field, min_confidence: float, gap_spacings: float
 ) -> tuple[Surface, Tensor]:
     """The mesh with confidence, measured and the scan's colours, and which of its vertices the scan supports.
@@ -57,7 +57,7 @@ def drop_doubtful_pieces(surface: Surface) -> Surface:
     thin part has places that are certain.
 
     Args:
-        surface: with confidence (`judge_vertices`).
+        surface: with confidence (`rate_vertices`).
     """
     if len(surface.faces) == 0:
         return surface
@@ -70,10 +70,10 @@ def drop_doubtful_pieces(surface: Surface) -> Surface:
 
 def look_up(vertices: Tensor, normals: Tensor, discs: Discs, sdf: Field) -> tuple[Tensor, Tensor | None]:
     """Confidence (v,) float64 in vertices (`fastsdf.meshing.confidence`), and colours (v, 3) if the scan has any."""
-    confidence, judge = torch.empty_like(vertices[:, 0]), load_judge(vertices.device)
+    confidence, network = torch.empty_like(vertices[:, 0]), load_confidence_network(vertices.device)
     colors = None if discs.colors is None else torch.empty_like(vertices, dtype=torch.uint8)
     for part, near in in_chunks(vertices, normals, discs, NEIGHBOURS):
-        confidence[part] = judge(features(vertices[part], normals[part], near, discs, sdf)).double()
+        confidence[part] = network(features(vertices[part], normals[part], near, discs, sdf)).double()
         if colors is not None:
             colors[part] = scan_colors(near, discs)
     return confidence, colors

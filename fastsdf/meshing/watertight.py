@@ -50,7 +50,7 @@ class BoxClip(NamedTuple):
 
         def clipped(points: Tensor) -> Tensor:
             sign = 1.0 if self.solid_outside else -1.0
-            on_box = sign * self._box(points) < sign * sdf(points)
+            on_box = self._box(points) < sign * sdf(points)
             return torch.where(on_box[:, None], sign * self._inward(points), gradient(points))
 
         return clipped
@@ -111,7 +111,7 @@ def cubes_near_surface(
         lower, upper: (3,) float64 corners of the box; the first cube begins at ``lower``, the last may end past it.
         edge: of the cubes, world units.
         slope: bound on the field's slope.
-        band: values up to this size count as surface.
+        band: distance around the surface, world units, within which cubes are wanted, too.
 
     Raises:
         MeshingError: no cube is near the surface.
@@ -125,7 +125,7 @@ def cubes_near_surface(
         if level:
             index, size = (2 * index[:, None] + octants).view(-1, 3), size / 2
             index = index[(lower + index * size < upper).all(dim=1)]
-        limit = slope * size * math.sqrt(0.75) + band
+        limit = slope * (size * math.sqrt(0.75) + band)
         parts = index.split(CHUNK)
         index = torch.cat([part[sdf(lower + (part + 0.5) * size).abs() <= limit] for part in parts])
     if len(index) == 0:

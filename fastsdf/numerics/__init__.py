@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Small numerical tools on tensors, without geometry of their own.
+"""General numerical functions on tensors and arrays.
 
 In: tensors on any device. Out: tensors on the same device. Start reading at `quantiles`.
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How many places are worked on at once: few on a CPU, whose caches and memory are small, many on a GPU."""
+"""Chunk sizes for batched work: small on a CPU, whose caches are small, and large on a GPU."""
 
 import torch
 
 
 def chunk_size(device: torch.device | str, cpu: int, elsewhere: int) -> int:
-    """The number for a device: ``cpu`` or ``elsewhere``."""
+    """``cpu`` if the device is a CPU, else ``elsewhere``."""
     return cpu if torch.device(device).type == "cpu" else elsewhere

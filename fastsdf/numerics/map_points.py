@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Points in whatever array the caller has them, and values back in the same kind of array and shape."""
+"""Evaluates a function of points for numpy arrays and torch tensors of any shape (..., 3)."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,20 +14,20 @@ Points = TypeVar("Points", np.ndarray, Tensor)
 
 
 def map_points(points: Points, function: Callable[[Tensor], Tensor], chunk: int, width: tuple[int, ...] = ()) -> Points:
-    """A function of points, evaluated in chunks and without gradients.
+    """Evaluate a function of points in chunks and without gradients.
 
     Args:
         points: (..., 3) real numbers as a numpy array, a nested sequence or a torch tensor on any device.
-        function: (n, 3) tensor, in the given type and on the given device -> (n, *width) tensor anywhere.
-        chunk: most points per call of the function.
+        function: maps a tensor (n, 3) of the type and device of ``points`` to a tensor (n, *width) on any device.
+        chunk: maximum number of points per call of the function.
         width: shape of one value.
 
     Returns:
-        (..., *width): float64 for numpy and sequences; for a tensor, a tensor on its device in its type (the default
-        float type if it holds integers).
+        (..., *width). For numpy arrays and sequences a float64 array; for a tensor, a tensor on the same device and of
+        the same type (of the default float type if ``points`` holds integers).
 
     Raises:
-        InputError: if the last axis does not hold three real numbers.
+        InputError: the last axis does not hold three real numbers.
     """
     given = points if isinstance(points, Tensor) else _from_numpy(points)
     if given.ndim == 0 or given.shape[-1] != 3 or given.is_complex():

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Quantiles of many values on their device: numpy's on the CPU, by sorting elsewhere (torch's end at 16 million)."""
+"""Quantiles on the device of the values: numpy's on the CPU, by sorting on other devices.
+
+`torch.quantile` is not used because it refuses more than 16 million values.
+"""
 
 from collections.abc import Sequence
 
@@ -8,26 +11,34 @@ import torch
 from torch import Tensor
 
 
-def quantiles(values: Tensor, shares: Sequence[float]) -> np.ndarray:
-    """(len(shares), ...) float64 quantiles of values (n, ...) along the first axis, linear between neighbours."""
+def quantiles(values: Tensor, probabilities: Sequence[float]) -> np.ndarray:
+    """Quantiles along the first axis, interpolated linearly between neighbouring values.
+
+    Args:
+        values: (n, ...).
+        probabilities: in [0, 1].
+
+    Returns:
+        (len(probabilities), ...) float64.
+    """
     if values.device.type == "cpu":
-        return np.quantile(values.numpy(), shares, axis=0)
-    ranked = values.sort(0).values
-    at = np.asarray(shares) * (len(values) - 1)
-    below = np.floor(at).astype(np.int64)
+        return np.quantile(values.numpy(), probabilities, axis=0)
+    ordered = values.sort(0).values
+    rank = np.asarray(probabilities) * (len(values) - 1)
+    below = np.floor(rank).astype(np.int64)
     both = torch.as_tensor(np.stack([below, np.minimum(below + 1, len(values) - 1)]), device=values.device)
-    low, high = ranked[both].double().cpu().numpy()
-    return low + (high - low) * (at - below).reshape(-1, *(1,) * (values.ndim - 1))
+    low, high = ordered[both].double().cpu().numpy()
+    return low + (high - low) * (rank - below).reshape(-1, *(1,) * (values.ndim - 1))
 
 
-def ranked_values(values: Tensor, shares: Sequence[float]) -> np.ndarray:
-    """(len(shares), ...) the values (n, ...) whose ranks along the first axis are nearest to the quantiles."""
+def nearest_quantiles(values: Tensor, probabilities: Sequence[float]) -> np.ndarray:
+    """`quantiles` without interpolation: the values (n, ...) of the nearest ranks, in their own type."""
     if values.device.type == "cpu":
-        return np.quantile(values.numpy(), shares, axis=0, method="nearest")
-    at = torch.as_tensor([round(share * (len(values) - 1)) for share in shares], device=values.device)
-    return values.sort(0).values[at].cpu().numpy()
+        return np.quantile(values.numpy(), probabilities, axis=0, method="nearest")
+    rank = torch.as_tensor([round(p * (len(values) - 1)) for p in probabilities], device=values.device)
+    return values.sort(0).values[rank].cpu().numpy()
 
 
 def median(values: Tensor) -> float:
-    """Median of values (n,)."""
+    """Median of the values (n,)."""
     return float(np.median(values.numpy()) if values.device.type == "cpu" else quantiles(values, (0.5,))[0])

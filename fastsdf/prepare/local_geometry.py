@@ -27,7 +27,7 @@ class LocalGeometry:
     Attributes:
         spacing: (n,) edge of the square of surface that a point stands for (neighbour distance of an even sampling).
         normals: (n, 3) unit normals, of arbitrary sign, see `edge_preserving_normals`.
-        trust: (n,) how far the normals can be trusted, 0 to 1.
+        normal_weight: (n,) how far the normals can be trusted, 0 to 1.
         roughness: (n,) rms distance of the neighbours to their plane.
         nearest: (n, k + 1) int64 indices of the nearest points, the point itself first.
         index: over the points.
@@ -35,7 +35,7 @@ class LocalGeometry:
 
     spacing: Tensor
     normals: Tensor
-    trust: Tensor
+    normal_weight: Tensor
     roughness: Tensor
     nearest: Tensor
     index: PointIndex
@@ -51,14 +51,14 @@ class LocalGeometry:
         return ROUGHNESS_TO_NOISE * median(self.roughness)
 
     @cached_property
-    def calm(self) -> Tensor:
+    def lowest_neighbour_roughness(self) -> Tensor:
         """(n,) roughness of each point's calmest neighbour, which edges and corners do not raise."""
         return torch.cat([self.roughness[rows].amin(1) for rows in self.nearest.split(_CHUNK)])
 
     @cached_property
     def noise_spread(self) -> float:
-        """How much the noise varies over the scan: upper quartile over median of ``calm``. Even noise gives 1.2."""
-        middle, upper = quantiles(self.calm, (0.5, 0.75))
+        """How much the noise varies over the scan: upper quartile over median of ``lowest_neighbour_roughness``. Even noise gives 1.2."""
+        middle, upper = quantiles(self.lowest_neighbour_roughness, (0.5, 0.75))
         return float(upper) / max(float(middle), torch.finfo(torch.float64).tiny)
 
     @cached_property
@@ -69,7 +69,7 @@ class LocalGeometry:
         even = torch.full_like(self.spacing, self.noise)
         if self.noise_spread < EVEN_NOISE_SPREAD:
             return even
-        around = torch.cat([self.calm[rows].mean(1) for rows in self.nearest.split(_CHUNK)])
+        around = torch.cat([self.lowest_neighbour_roughness[rows].mean(1) for rows in self.nearest.split(_CHUNK)])
         return even * (around / max(median(around), torch.finfo(torch.float64).tiny)).clamp(1.0, MOST_NOISE)
 
     @cached_property

@@ -12,7 +12,7 @@ from fastsdf.errors import ScanError
 from fastsdf.geometry import PointCloud
 from fastsdf.prepare.local_geometry import LocalGeometry, measure_local_geometry, noise_and_spacing
 from fastsdf.prepare.normalize import SceneTransform, fit_transform
-from fastsdf.prepare.outliers import outlying
+from fastsdf.prepare.outliers import find_outliers
 from fastsdf.spatial.voxel_downsample import merge_close
 
 MIN_POINTS = 100
@@ -46,7 +46,7 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
 
     Points closer than the noise can tell apart become one: above a scanner they can be so dense that a dozen
     neighbours span less than the noise, and tell nothing of the surface's direction. Outliers
-    (`fastsdf.prepare.outliers.outlying`) are then left out, and what remains is measured anew.
+    (`fastsdf.prepare.outliers.find_outliers`) are then left out, and what remains is measured anew.
 
     Raises:
         ScanError: if fewer than 100 points lie in the scene's box, apart from each other, or on surfaces.
@@ -61,7 +61,7 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
     edge_m = _merged_edge(noise_m, spacing_m)
     points, chosen = merge_close(points, edge_m)
     _require_points(len(points), len(cloud), "lie further apart than the noise")
-    merged, good = len(points), ~outlying(points, measure_local_geometry(points))
+    merged, good = len(points), ~find_outliers(points, measure_local_geometry(points))
     points, chosen = points[good], chosen[good].cpu().numpy()
     _require_points(len(points), len(cloud), "lie on surfaces")
     kept, geometry = replace(in_box.select(chosen), points=points.cpu().numpy()), measure_local_geometry(points)

@@ -17,10 +17,10 @@ SPARSE_ROUGHNESS = 0.5
 CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
 
 
-def outlying(points: Tensor, geometry: LocalGeometry) -> Tensor:
+def find_outliers(points: Tensor, geometry: LocalGeometry) -> Tensor:
     """(n,) bool: points on no plane of their neighbours, and sparse ones whose neighbours fill space.
 
-    Planes count by their trust; below a hundredth is none. Between two surfaces, planes are trusted and miss the point;
+    Planes count by their normal_weight; below a hundredth is none. Between two surfaces, planes are trusted and miss the point;
     in clutter, where no plane fits and little is trusted, one neighbour that agrees is enough, so that thin parts with
     few points are kept. A neighbour's plane reaches 2.5 of its spacings and is 3.5 deviations of the noise, at least a
     fifth of its spacing, thick on either side (a curved surface without noise leaves its planes).
@@ -39,12 +39,12 @@ def outlying(points: Tensor, geometry: LocalGeometry) -> Tensor:
 
 
 def _share_on(points: Tensor, nearest: Tensor, geometry: LocalGeometry) -> Tensor:
-    """(m,) share of the trust in its neighbours' planes that the first point of each row (m, k + 1) lies on."""
+    """(m,) share of the normal_weight in its neighbours' planes that the first point of each row (m, k + 1) lies on."""
     own, around = nearest[:, 0], nearest[:, 1:]
     toward = points[own, None] - points[around]
     offset = dot(toward, geometry.normals[around]).abs()
     along = (dot(toward, toward) - offset.square()).clamp_min(0.0).sqrt()
-    spacing, trust = geometry.spacing[around], geometry.trust[around]
+    spacing, normal_weight = geometry.spacing[around], geometry.normal_weight[around]
     thickness = (ONTO_SPACINGS * spacing).clamp_min(ONTO_SIGMAS * geometry.noise)
     on = (offset < thickness) & (along < REACH_SPACINGS * spacing)
-    return (on * trust).sum(1) / trust.sum(1)
+    return (on * normal_weight).sum(1) / normal_weight.sum(1)

@@ -12,8 +12,8 @@ from fastsdf.numerics.quantiles import median
 from fastsdf.numerics.vectors import dot
 
 SCALES = (17, 12, 8)
-TRUST = (1.0, 0.9, 0.6)
-LEAST_TRUST = 0.15
+NORMAL_WEIGHTS = (1.0, 0.9, 0.6)
+LEAST_NORMAL_WEIGHT = 0.15
 TOLERANCE = 1.2
 OFFSET_SIGMAS = 2.0
 CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
@@ -44,7 +44,7 @@ def fit_planes(points: Tensor, nearest: Tensor) -> PlaneFits:
 def edge_preserving_normals(points: Tensor, nearest: Tensor, first: PlaneFits) -> tuple[Tensor, Tensor]:
     """Unit normals (n, 3) of arbitrary sign, each from a neighbourhood that a plane explains, if there is one.
 
-    And the trust in each (n,), 0 to 1: less where only a small neighbourhood is flat, least where none is. (On a scan
+    And the normal_weight in each (n,), 0 to 1: less where only a small neighbourhood is flat, least where none is. (On a scan
     of a room a quarter of the normals from 12 points, a third of those from 8 and half of the last are more than 30
     degrees off.)
 
@@ -58,16 +58,16 @@ def edge_preserving_normals(points: Tensor, nearest: Tensor, first: PlaneFits) -
         first: planes of the whole neighbourhoods.
     """
     noise = median(first.deviation)
-    normals, trust = first.normals.clone(), torch.full_like(first.deviation, LEAST_TRUST)
+    normals, normal_weight = first.normals.clone(), torch.full_like(first.deviation, LEAST_NORMAL_WEIGHT)
     open_, size = torch.arange(len(points), device=points.device), chunk_size(points.device, *CHUNK)
-    for count, trusted in zip(SCALES, TRUST, strict=True):
+    for count, trusted in zip(SCALES, NORMAL_WEIGHTS, strict=True):
         fits = first if count == nearest.shape[1] else fit_planes(points, nearest[:, :count])
         found = [_fitting_plane(points, nearest[part], fits, noise) for part in open_.split(size)]
         source = torch.cat(found) if found else open_
         normals[open_[source >= 0]] = fits.normals[source[source >= 0]]
-        trust[open_[source >= 0]] = trusted
+        normal_weight[open_[source >= 0]] = trusted
         open_ = open_[source < 0]
-    return normals, trust
+    return normals, normal_weight
 
 
 def _fitting_plane(points: Tensor, nearest: Tensor, fits: PlaneFits, noise: float) -> Tensor:

@@ -48,7 +48,7 @@ class _Planes(NamedTuple):
     fits: Tensor
 
 
-def flatten_points(
+def snap_to_planes(
     points: Tensor, smooth: Tensor, normals: Tensor, index: PointIndex, noise: Tensor, neighbours: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Points and normals with the noise averaged out over planes.

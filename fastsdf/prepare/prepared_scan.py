@@ -11,7 +11,7 @@ from fastsdf.prepare.normalize import SceneTransform
 
 OFFSET_SPACINGS = 0.2
 MAX_RADIUS_SPACINGS = 3.0
-LOOSE_TRUST = 0.5
+UNKNOWN_NORMAL_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Support:
         spacing: (n,) local point spacing, world units.
         noise: standard deviation of the points about the surface, world units.
         colors: (n, 3) uint8 RGB, or None.
-        trust: (n,) how sure the axes of the normals are (`fastsdf.prepare.prepared_scan.SurfacePoints`); None: all are.
+        normal_weight: (n,) how sure the axes of the normals are (`fastsdf.prepare.prepared_scan.SurfacePoints`); None: all are.
     """
 
     points: np.ndarray
@@ -32,7 +32,7 @@ class Support:
     spacing: np.ndarray
     noise: float
     colors: np.ndarray | None = None
-    trust: np.ndarray | None = None
+    normal_weight: np.ndarray | None = None
 
     @cached_property
     def median_spacing(self) -> float:
@@ -57,7 +57,7 @@ class SurfacePoints:
         normals: (n, 3) unit normals, into the air as far as known.
         confidence: (n,) 0 (arbitrary sign) to 1.
         spacing: (n,) local point spacing.
-        trust: (n,) weight of the normals: 0 to 1 by how sure their axes are, above 1 where many points agree on one.
+        normal_weight: (n,) weight of the normals: 0 to 1 by how sure their axes are, above 1 where many points agree on one.
         lower, upper: (3,) corners of the scene's box.
         views: (n, 3) from each point to the sensor that saw it, where known.
     """
@@ -66,7 +66,7 @@ class SurfacePoints:
     normals: np.ndarray
     confidence: np.ndarray
     spacing: np.ndarray
-    trust: np.ndarray
+    normal_weight: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     views: np.ndarray | None = None
@@ -99,7 +99,7 @@ class PreparedScan:
         """The points of ``surface`` in the world frame."""
         surface, half_extent_m = self.surface, self.transform.half_extent_m
         points, spacing = self.transform.to_world(surface.points), surface.spacing * half_extent_m
-        return Support(points, surface.normals, spacing, self.noise_m, self.colors, surface.trust)
+        return Support(points, surface.normals, spacing, self.noise_m, self.colors, surface.normal_weight)
 
     @property
     def training(self) -> SurfacePoints:
@@ -107,6 +107,6 @@ class PreparedScan:
         if self.held_out is None or not self.held_out.any():
             return self.surface
         s, seen = self.surface, ~self.held_out
-        columns = (values[seen] for values in (s.points, s.normals, s.confidence, s.spacing, s.trust))
+        columns = (values[seen] for values in (s.points, s.normals, s.confidence, s.spacing, s.normal_weight))
         views = None if s.views is None else s.views[seen]
         return SurfacePoints(*columns, lower=s.lower, upper=s.upper, views=views)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures of meshes without a display: scenes, cameras, a rasteriser, sections of the field.
+"""Renders meshes and sections of the field without a display.
 
 In: a fitted field and its mesh. Out: RGB arrays and sections. Start reading at `pictures`.
 """

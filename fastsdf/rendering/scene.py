@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A fitted field and its mesh in a frame where z is up, as the report draws them."""
+"""A fitted field and its mesh in a frame with z up, ready to be drawn by the report and the viewer."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +14,11 @@ from fastsdf.model import FittedField
 from fastsdf.rendering.viewpoints import Field
 from fastsdf.spatial.knn import point_index
 
-MARGIN_SHARE = 0.03
-MOST_POINTS = 400_000
-DENSE_QUANTILES = (0.02, 0.98)
-AROUND_SHARE = 0.5
-FRAMES = {
+MARGIN_SHARE = 0.03  # of the longest side of the field's box, added on each side; chosen by eye
+MAX_POINTS = 400_000  # scan points that are drawn or measured; bounds the time, not swept
+DENSE_QUANTILES = (0.02, 0.98)  # per axis; the points between them bound the region for cameras; chosen, not swept
+AROUND_SHARE = 0.5  # of the longest side of an object: distance of the cameras' box around it; chosen by eye
+FRAMES = {  # axis that points up in the world -> axes of the drawn frame, a right-handed system with it as the third
     "x": ("y", "z", "x"),
     "y": ("x", "-z", "y"),
     "z": ("x", "y", "z"),
@@ -37,49 +37,49 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn; all coordinates are those of the turned frame, lengths those of the world.
+    """Everything that is drawn; coordinates are in the z-up frame, lengths in world units.
 
     Attributes:
-        names: of the frame's axes in the world, such as ("x", "-z", "y").
+        names: world axes that the axes of the frame follow, such as ("x", "-z", "y").
         axes: (3, 3) the frame's axes in the world, one per row.
-        field: signed distances (n,) at places (n, 3).
-        clear: the same, or the distance to the nearest scan point where that is less.
+        field: signed distances (n,) at points (n, 3).
+        clearance: the lesser of the signed distance and the distance to the nearest scan point, (n,) at points (n, 3).
         mesh: the mesh.
-        points: (n, 3) scan points, at most 400,000, spread evenly over their order.
-        box: of the field, a little wider than the scan.
-        standing: where to look from: the box of nearly all scan points, or around it for an object.
-        target: (3,) the middle of an object; None in a room.
+        points: (n, 3) scan points, at most 400,000, evenly spaced over the order of the scan.
+        box: box of the field, a little larger than the scan.
+        camera_box: box for camera positions: that of nearly all scan points, enlarged for an object.
+        target: (3,) centre of an object; None for a room.
     """
 
     names: tuple[str, str, str]
     axes: np.ndarray
     field: Field
-    clear: Field
+    clearance: Field
     mesh: TriangleMesh
     points: np.ndarray
     box: Box
-    standing: Box
+    camera_box: Box
     target: np.ndarray | None
 
 
 def make_scene(fitted: FittedField, mesh: TriangleMesh, up: str) -> Scene:
-    """The scene of a run.
+    """Build the scene of a run.
 
     Args:
         fitted: the field.
-        mesh: its mesh in the world.
-        up: the world's axis that points up, see `check_up`.
+        mesh: its mesh, world coordinates.
+        up: the world axis that points up, see `check_up`.
     """
     names, axes = frame_of(up)
-    points = _some(fitted.support.points)
+    points = _thinned(fitted.support.points)
     index = point_index(torch.as_tensor(points))
 
-    def field(places: np.ndarray) -> np.ndarray:
-        return fitted.sdf(places @ axes)
+    def field(points: np.ndarray) -> np.ndarray:
+        return fitted.sdf(points @ axes)
 
-    def clear(places: np.ndarray) -> np.ndarray:
-        apart, _ = index.query(torch.as_tensor(places @ axes), 1)
-        return np.minimum(field(places), apart[:, 0].cpu().numpy())
+    def clearance(points: np.ndarray) -> np.ndarray:
+        distance, _ = index.query(torch.as_tensor(points @ axes), 1)
+        return np.minimum(field(points), distance[:, 0].cpu().numpy())
 
     corners = fitted.transform.to_world(np.array([fitted.transform.lower, fitted.transform.upper])) @ axes.T
     margin = MARGIN_SHARE * np.ptp(corners, axis=0).max()
@@ -87,49 +87,49 @@ def make_scene(fitted: FittedField, mesh: TriangleMesh, up: str) -> Scene:
     dense = Box(*np.quantile(shown, DENSE_QUANTILES, axis=0))
     is_object = fitted.config.scene == "object"
     target = (dense.lower + dense.upper) / 2 if is_object else None
-    standing = standing_box(dense, is_object)
+    camera_box = camera_box_of(dense, is_object)
     box = Box(corners.min(0) - margin, corners.max(0) + margin)
-    return Scene(names, axes, field, clear, turned(mesh, axes), shown, box, standing, target)
+    return Scene(names, axes, field, clearance, to_frame(mesh, axes), shown, box, camera_box, target)
 
 
 def check_up(up: str) -> tuple[str, str, str]:
-    """Names of the axes of the frame whose third axis is the world's axis ``up``.
+    """Names of the axes of the frame whose third axis is the world axis ``up``.
 
     Raises:
-        InputError: if there is no such axis.
+        InputError: ``up`` is not an axis.
     """
     if up not in FRAMES:
-        raise InputError(f"--up '{up}' is no axis; give the scan's axis that points up: {', '.join(FRAMES)}")
+        raise InputError(f"--up '{up}' is no axis; give the axis of the scan that points up: {', '.join(FRAMES)}")
     return FRAMES[up]
 
 
 def frame_of(up: str) -> tuple[tuple[str, str, str], np.ndarray]:
-    """Names of the frame's axes in the world and the axes (3, 3), one per row; the third is the world's ``up``."""
+    """The names of a frame's axes in the world, and the axes (3, 3), one per row; the third one is ``up``."""
     names = check_up(up)
     signs = [[(-1 if name[0] == "-" else 1) * (name[-1] == axis) for axis in "xyz"] for name in names]
     return names, np.array(signs, float)
 
 
-def standing_box(dense: Box, is_object: bool) -> Box:
-    """Where to look from: the box of nearly all of a room, or that of an object with half its longest side around."""
-    around = AROUND_SHARE * (dense.upper - dense.lower).max() if is_object else 0.0
-    return Box(dense.lower - around, dense.upper + around)
+def camera_box_of(dense: Box, is_object: bool) -> Box:
+    """The box for camera positions: ``dense`` for a room; for an object, enlarged by half its longest side."""
+    margin = AROUND_SHARE * (dense.upper - dense.lower).max() if is_object else 0.0
+    return Box(dense.lower - margin, dense.upper + margin)
 
 
-def turned(mesh: TriangleMesh, axes: np.ndarray) -> TriangleMesh:
-    """A mesh in a frame whose axes in the world are the rows of ``axes`` (3, 3)."""
+def to_frame(mesh: TriangleMesh, axes: np.ndarray) -> TriangleMesh:
+    """A world mesh in the frame whose axes in the world are the rows of ``axes`` (3, 3)."""
     normals = None if mesh.normals is None else mesh.normals @ axes.T
     return replace(mesh, vertices=mesh.vertices @ axes.T, normals=normals)
 
 
-def _some(points: np.ndarray) -> np.ndarray:
-    """At most MOST_POINTS of the points (n, 3), spread evenly over their order."""
-    if len(points) <= MOST_POINTS:
+def _thinned(points: np.ndarray) -> np.ndarray:
+    """At most MAX_POINTS of the points (n, 3), evenly spaced over their order."""
+    if len(points) <= MAX_POINTS:
         return points
-    return points[np.linspace(0, len(points) - 1, MOST_POINTS).astype(np.int64)]
+    return points[np.linspace(0, len(points) - 1, MAX_POINTS).astype(np.int64)]
 
 
 def scan_name(fitted: FittedField) -> str:
-    """File names of the scans, or "scan" for arrays."""
+    """The file names of the scans, or "scan" if the points were given as arrays."""
     given = fitted.scan.facts.get("scan", "scan")
     return ", ".join(Path(name).name for name in ([given] if isinstance(given, str) else given))

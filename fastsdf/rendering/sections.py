@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plane sections of a field and maps from above of values at points."""
+"""Planar sections of a field, and maps of point values as seen from above."""
 
 from typing import NamedTuple
 
@@ -8,21 +8,21 @@ import numpy as np
 from fastsdf.rendering.scene import Box
 from fastsdf.rendering.viewpoints import Field
 
-SECTION_PIXELS = 320
-MAP_CELLS = 160
-POINTS_PER_CELL = 8
+SECTION_PIXELS = 320  # on the longer side; chosen: fine enough for the width of a chart
+MAP_CELLS = 160  # maximum per side; chosen: fine enough for the width of a chart
+POINTS_PER_CELL = 8  # on average; chosen: few empty cells, not swept
 
 Names = tuple[str, str, str]
 
 
 class Section(NamedTuple):
-    """Values on a plane that is parallel to two axes.
+    """Values on a regular grid in a plane that is parallel to two axes.
 
     Attributes:
-        values: (rows, columns), NaN where there are none.
-        across, along: (columns,) and (rows,) coordinates of the two axes, world units.
-        names: of the two axes.
-        plane: where the plane lies, such as "z = 1.20".
+        values: (rows, columns); NaN where there is no value.
+        across, along: (columns,) and (rows,) coordinates along the two axes, world units.
+        names: names of the two axes.
+        plane: description of the plane, such as "z = 1.20".
     """
 
     values: np.ndarray
@@ -35,9 +35,15 @@ class Section(NamedTuple):
 def field_section(
     field: Field, box: Box, axis: int, level: float, names: Names, pixels: int = SECTION_PIXELS
 ) -> Section:
-    """Signed distances on the plane where coordinate ``axis`` is ``level``, over a box; names of the three axes.
+    """Sample signed distances on an axis-aligned plane.
 
-    ``pixels`` is the number along the longer side of the plane.
+    Args:
+        field: signed distances (n,) at points (n, 3).
+        box: bounds of the section.
+        axis: index of the axis that is perpendicular to the plane.
+        level: coordinate of the plane along ``axis``, world units.
+        names: names of the three axes.
+        pixels: number of samples along the longer side of the plane.
     """
     lower, upper = box
     first, second = (i for i in range(3) if i != axis)
@@ -50,9 +56,14 @@ def field_section(
 
 
 def map_from_above(points: np.ndarray, values: np.ndarray, names: Names) -> Section:
-    """Means of values (n,) at points (n, 3), the third axis up, over the cells of a horizontal grid.
+    """Average point values over the cells of a horizontal grid.
 
-    The cells are so large that they hold 8 points on average, and at most 160 lie along a side.
+    A cell holds 8 points on average, or more where the grid would have more than 160 cells on a side.
+
+    Args:
+        points: (n, 3), third axis up.
+        values: (n,) values at the points.
+        names: names of the three axes.
     """
     low, extent = points[:, :2].min(0), np.ptp(points[:, :2], axis=0)
     finest = np.sqrt(np.prod(extent) * POINTS_PER_CELL / len(points))

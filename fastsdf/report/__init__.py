@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A run or a score as one HTML file: pictures, sections, curves, error maps, tables. Needs the extra ``report``.
+"""Writes a run or an evaluation as a single HTML file with pictures, charts and tables. Needs the extra ``report``.
 
-``camera`` (pinhole) → ``rasterise`` (z-buffer) → ``pictures`` (views of a mesh), ``viewpoints`` (where to look from),
-``sections`` (arrays), ``plots`` (charts of them), ``tables``, ``build`` (a run), ``page`` (HTML).
-Of a score: ``error_maps``, ``worst`` (places), ``score_scene`` and ``score`` (all of it).
+In: a run or an evaluation. Out: HTML text. `build` makes the page of a run from ``plots`` and ``tables``; `score` makes
+the page of an evaluation from ``score_scene``, ``error_maps`` and ``worst``; ``page`` renders both as HTML.
 """

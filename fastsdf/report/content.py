@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What a page is made of: pictures, tables and chapters of them."""
+"""The parts of a page: pictures, tables and chapters."""
 
 import base64
 from typing import NamedTuple
 
-JPEG_START = b"\xff\xd8"
+JPEG_START = b"\xff\xd8"  # first bytes of every JPEG file (marker SOI)
 
 
 class Picture(NamedTuple):
-    """An image file (PNG or JPEG) in memory and what it shows."""
+    """An image file (PNG or JPEG) in memory with its caption."""
 
     caption: str
     data: bytes
@@ -21,20 +21,20 @@ class Picture(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of name, value and unit, as text."""
+    """A table of rows (name, value, unit), all as text."""
 
     caption: str
     rows: list[tuple[str, str, str]]
 
 
 class Chapter(NamedTuple):
-    """A part of the page.
+    """A chapter of the page.
 
     Attributes:
-        key: its anchor.
-        title: its heading.
-        text: a paragraph; may be empty.
-        pictures, tables: shown in this order.
+        key: anchor in the HTML.
+        title: heading.
+        text: paragraph below the heading; may be empty.
+        pictures, tables: content; the pictures come before the tables.
     """
 
     key: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chapters to one HTML file. The only place that imports jinja2, which is optional."""
+"""Renders chapters as one HTML page. This is the only module that imports jinja2, which is optional."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def load_jinja2() -> Any:
-    """The module ``jinja2``, imported on the first call.
+    """Import ``jinja2``.
 
     Raises:
-        InputError: if it is not installed.
+        InputError: jinja2 is not installed.
     """
     with needed_for("reports need jinja2", "pip install matplotlib jinja2"):
         import jinja2
@@ -23,12 +23,15 @@ def load_jinja2() -> Any:
 
 
 def render(title: str, headline: Sequence[tuple[str, str]], chapters: Sequence[Chapter]) -> str:
-    """The page as text, with everything it shows inside it.
+    """Render a self-contained page: it needs no other file and no network.
 
     Args:
-        title: of the page.
-        headline: names and values that stand at the top.
-        chapters: in order.
+        title: title of the page.
+        headline: names and values shown at the top.
+        chapters: the chapters in order.
+
+    Returns:
+        The HTML text.
     """
     jinja2 = load_jinja2()
     options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
@@ -39,6 +42,6 @@ def render(title: str, headline: Sequence[tuple[str, str]], chapters: Sequence[C
 
 
 def _breakable(name: str) -> Any:
-    """A name, escaped, that may be broken after its underscores."""
-    markup = load_jinja2().utils.markupsafe.Markup  # escapes what it joins
+    """The escaped name as HTML that allows a line break after each underscore."""
+    markup = load_jinja2().utils.markupsafe.Markup  # its join escapes the parts
     return markup("_<wbr>").join(name.split("_"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A scored mesh and its reference in a frame where z is up, and the cameras that look at both."""
+"""A scored mesh and its reference in a frame with z up, with cameras that look at both."""
 
 from dataclasses import dataclass, replace
 
@@ -11,29 +11,29 @@ from fastsdf.evaluation.metrics import Metrics
 from fastsdf.evaluation.sides import Side, sample_mesh
 from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.rendering.camera import Camera
-from fastsdf.rendering.scene import DENSE_QUANTILES, Box, frame_of, standing_box, turned
+from fastsdf.rendering.scene import DENSE_QUANTILES, Box, camera_box_of, frame_of, to_frame
 from fastsdf.rendering.viewpoints import Field, cameras_in_air
 from fastsdf.report.error_maps import Surface, thinned
 
-AIR_SAMPLES = 60_000
-SCALE_QUANTILE = 0.95
+AIR_SAMPLES = 60_000  # surface samples from which the air is told from the solid; bounds the time, not swept
+SCALE_QUANTILE = 0.95  # of the distances that the colour scale must cover; chosen: outliers do not stretch the scale
 
 
 @dataclass(frozen=True)
 class ScoredScene:
-    """What is drawn; coordinates are those of the turned frame, lengths are metres.
+    """Everything that is drawn; coordinates are in the z-up frame, lengths in metres.
 
     Attributes:
-        names: of the frame's axes in the world.
+        names: world axes that the axes of the frame follow.
         axes: (3, 3) the frame's axes in the world, one per row.
-        mesh: what is scored; turned inside out where the reference says so.
+        mesh: the scored mesh; its faces are flipped if it is inside out relative to the reference.
         reference: the true surface.
-        observed: the points to be found, if they were given.
-        metrics: the figures, and the distances behind them.
-        precise, recalled: these distances, with their samples in the frame.
-        cameras: views from within a room, or from around an object.
-        is_object: whether the air is around the mesh rather than inside.
-        inside_out: whether ``mesh`` was turned.
+        observed: the observed points on which recall is measured, or None.
+        metrics: the metrics of the comparison, with the distances behind them.
+        precise, recalled: the distances behind precision and recall, with their samples in the frame.
+        cameras: views from inside a room, or from around an object.
+        is_object: whether the air surrounds the mesh, rather than lying inside it.
+        inside_out: whether the faces of ``mesh`` were flipped.
     """
 
     names: tuple[str, str, str]
@@ -48,20 +48,26 @@ class ScoredScene:
     is_object: bool
     inside_out: bool
 
-    def reach(self, distance: np.ndarray) -> float:
-        """End of the colour scale, metres: the least threshold that 95% of the distances (n,) keep, or the largest."""
-        kept = [limit for limit in self.metrics.thresholds if limit >= np.quantile(distance, SCALE_QUANTILE)]
-        return min(kept) if kept else max(self.metrics.thresholds)
+    def scale_end(self, distance: np.ndarray) -> float:
+        """End of the colour scale, metres: the smallest threshold above 95% of the distances (n,), else the largest."""
+        enough = [limit for limit in self.metrics.thresholds if limit >= np.quantile(distance, SCALE_QUANTILE)]
+        return min(enough) if enough else max(self.metrics.thresholds)
 
 
 def make_scored_scene(
     mesh: TriangleMesh, reference: Surface, observed: PointCloud | None, metrics: Metrics, up: str
 ) -> ScoredScene:
-    """The scene of a score (`fastsdf.evaluation.evaluate`), with the world's axis ``up`` as z."""
+    """Build the scene of an evaluation.
+
+    Args:
+        mesh, reference, observed: the compared surfaces, world coordinates.
+        metrics: result of `fastsdf.evaluation.evaluate` for them.
+        up: the world axis that points up (`fastsdf.rendering.scene.check_up`).
+    """
     names, axes = frame_of(up)
     signed = metrics.normal_consistency_signed
     inside_out = signed is not None and signed < 0
-    mesh = turned(_turned_over(mesh) if inside_out else mesh, axes)
+    mesh = to_frame(_flipped(mesh) if inside_out else mesh, axes)
     samples = sample_mesh(mesh, AIR_SAMPLES, np.random.default_rng(0))
     is_object = _encloses_solid(samples)
     cameras = _cameras(mesh, samples, is_object)
@@ -69,62 +75,62 @@ def make_scored_scene(
         names,
         axes,
         replace(mesh, colors=None),
-        _turned_surface(reference, axes),
-        None if observed is None else thinned(_turned_cloud(observed, axes)),
+        _surface_to_frame(reference, axes),
+        None if observed is None else thinned(_cloud_to_frame(observed, axes)),
         metrics,
-        _turned_side(metrics.precise, axes),
-        _turned_side(metrics.recalled, axes),
+        _side_to_frame(metrics.precise, axes),
+        _side_to_frame(metrics.recalled, axes),
         cameras,
         is_object,
         inside_out,
     )
 
 
-def about_distance(samples: PointCloud) -> Field:
-    """The distance to the nearest of samples with normals, positive on the side that its normal points to."""
+def approximate_distance(samples: PointCloud) -> Field:
+    """An approximate signed distance: to the nearest of the samples, positive on the side its normal points to."""
     points, normals = samples.points, samples.normals
     assert normals is not None
     tree = KDTree(points)
 
-    def measure(places: np.ndarray) -> np.ndarray:
-        gap, nearest = tree.query(places, workers=-1)
-        return np.where(((places - points[nearest]) * normals[nearest]).sum(1) < 0, -gap, gap)
+    def measure(queries: np.ndarray) -> np.ndarray:
+        distance, nearest = tree.query(queries, workers=-1)
+        return np.where(((queries - points[nearest]) * normals[nearest]).sum(1) < 0, -distance, distance)
 
     return measure
 
 
 def _cameras(mesh: TriangleMesh, samples: PointCloud, is_object: bool) -> list[Camera]:
-    """Two cameras in the air; none where no air is found at eye level."""
+    """Two cameras in the air; an empty list if there is no air at eye level."""
     dense = Box(*np.quantile(samples.points, DENSE_QUANTILES, axis=0))
     target = (dense.lower + dense.upper) / 2 if is_object else None
     try:
-        return cameras_in_air(about_distance(samples), *standing_box(dense, is_object), mesh, target)
+        return cameras_in_air(approximate_distance(samples), *camera_box_of(dense, is_object), mesh, target)
     except MeshingError:
         return []
 
 
 def _encloses_solid(samples: PointCloud) -> bool:
-    """Whether most of the surface, seen from its middle, faces outwards: normals point into the air."""
+    """Whether most of the surface faces outwards from its centre; normals point into the air."""
     normals = samples.normals
     assert normals is not None
     return bool(((samples.points - samples.points.mean(0)) * normals).sum() > 0)
 
 
-def _turned_over(mesh: TriangleMesh) -> TriangleMesh:
+def _flipped(mesh: TriangleMesh) -> TriangleMesh:
     return replace(mesh, faces=mesh.faces[:, ::-1], normals=None if mesh.normals is None else -mesh.normals)
 
 
-def _turned_cloud(cloud: PointCloud, axes: np.ndarray) -> PointCloud:
-    """Points and normals of a cloud in the frame; the rest is left out."""
+def _cloud_to_frame(cloud: PointCloud, axes: np.ndarray) -> PointCloud:
+    """The points and normals of a cloud in the frame; other attributes are dropped."""
     normals = None if cloud.normals is None else cloud.normals @ axes.T
     return PointCloud(cloud.points @ axes.T, normals=normals)
 
 
-def _turned_surface(surface: Surface, axes: np.ndarray) -> Surface:
+def _surface_to_frame(surface: Surface, axes: np.ndarray) -> Surface:
     if isinstance(surface, TriangleMesh):
-        return replace(turned(surface, axes), colors=None)
-    return _turned_cloud(surface, axes)
+        return replace(to_frame(surface, axes), colors=None)
+    return _cloud_to_frame(surface, axes)
 
 
-def _turned_side(side: Side, axes: np.ndarray) -> Side:
+def _side_to_frame(side: Side, axes: np.ndarray) -> Side:
     return side._replace(points=side.points @ axes.T)

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The worst places of a comparison: the farthest samples that lie apart from each other."""
+"""Finds the locations of the largest errors of a comparison."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-PLACES = 6
-APART_SHARE = 0.05
+MAX_LOCATIONS = 6  # chosen: keeps the table short
+SEPARATION_SHARE = 0.05  # of the mesh's diagonal, the least distance between two locations; chosen, not swept
 
 
-class Place(NamedTuple):
-    """A place where two surfaces differ.
+class ErrorLocation(NamedTuple):
+    """A location where two surfaces differ.
 
     Attributes:
-        position: (3,) of the farthest sample there, world units.
-        distance: its distance, metres.
-        share: share of all samples that lie around it and beyond a limit.
+        position: (3,) position of the sample with the largest distance, world units.
+        distance: distance of this sample, metres.
+        share: share of all samples that lie near this position and beyond the error limit.
     """
 
     position: np.ndarray
@@ -23,20 +23,23 @@ class Place(NamedTuple):
     share: float
 
 
-def worst_places(points: np.ndarray, distance: np.ndarray, limit: float, radius: float) -> list[Place]:
-    """At most 6 places beyond a limit, worst first, at least ``radius`` apart.
+def worst_locations(points: np.ndarray, distance: np.ndarray, limit: float, radius: float) -> list[ErrorLocation]:
+    """Find the largest errors that lie at least ``radius`` apart.
 
     Args:
         points: (n, 3) samples.
-        distance: (n,) their distances, metres.
-        limit: samples up to this count as right, metres.
-        radius: samples this close to a place belong to it, metres.
+        distance: (n,) their distances to the other surface, metres.
+        limit: samples up to this distance count as correct, metres.
+        radius: samples closer than this to a location belong to it, metres.
+
+    Returns:
+        At most six locations, largest error first.
     """
     wrong = np.flatnonzero(distance > limit)
-    places: list[Place] = []
-    while len(wrong) and len(places) < PLACES:
+    locations: list[ErrorLocation] = []
+    while len(wrong) and len(locations) < MAX_LOCATIONS:
         worst = wrong[distance[wrong].argmax()]
         near = ((points[wrong] - points[worst]) ** 2).sum(1) < radius**2
-        places.append(Place(points[worst], float(distance[worst]), float(near.sum()) / len(points)))
+        locations.append(ErrorLocation(points[worst], float(distance[worst]), float(near.sum()) / len(points)))
         wrong = wrong[~near]
-    return places
+    return locations

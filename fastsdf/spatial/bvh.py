@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""A tree of bounding boxes over points in Morton order, built and searched on a CUDA device."""
+"""A bounding volume hierarchy over points in Morton order, built and searched on a CUDA device."""
 
 import torch
 from torch import Tensor
 
-from fastsdf.spatial.morton import middle, morton_grid
+from fastsdf.spatial.morton import morton_grid, sampled_median
 from fastsdf.spatial.triton.knn import LEAF_SIZE, search
 
 
 class BoxTreeIndex:
-    """Exact nearest neighbours in float32 about the middle of the cloud; see `fastsdf.spatial.knn.PointIndex`.
+    """Exact nearest neighbours in float32 relative to the cloud's median; see `fastsdf.spatial.knn.PointIndex`.
 
-    Points and queries are shifted to the middle in their own type first, so large coordinates cost nothing in float64.
-    Distances are off by about 1e-7 of the distance from the middle, and points equally near up to that come in any
-    order.
+    Points and queries are shifted by the median in their own type first, so float64 input keeps its precision far from
+    the origin. Distances have a rounding error of about 1e-7 times the distance from the median; neighbours whose
+    distances differ by less than this error come in any order.
     """
 
     def __init__(self, points: Tensor):
         self._points = points
-        self._origin = middle(points)
+        self._origin = sampled_median(points)
         local = self._local(points)
         self._grid = morton_grid(local)
         self._codes, order = self._grid.codes(local).sort()
@@ -33,10 +33,10 @@ class BoxTreeIndex:
     def query(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """See `fastsdf.spatial.knn.PointIndex.query`."""
         local = self._local(x)
-        codes, rows = self._grid.codes(local).sort()
+        codes, order = self._grid.codes(local).sort()
         starts = torch.searchsorted(self._codes, codes)
         size = len(self._points)
-        squares, index = search(local[rows], rows, starts, self._records, self._boxes, size, min(count, size))
+        squares, index = search(local[order], order, starts, self._records, self._boxes, size, min(count, size))
         return squares.sqrt_().to(x.dtype), index
 
     def _local(self, x: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class BoxTreeIndex:
 
 
 def _records(points: Tensor, index: Tensor) -> Tensor:
-    """(leaves * LEAF_SIZE, 4): coordinates and the bits of the index as int32; infinite where there is no point."""
+    """(leaves * LEAF_SIZE, 4) float32: x, y, z and the bits of the int32 index; unused rows are infinite."""
     leaves = 1 << (-(-len(points) // LEAF_SIZE) - 1).bit_length()
     out = torch.full((leaves * LEAF_SIZE, 4), torch.inf, device=points.device)
     out[: len(points), :3] = points
@@ -53,9 +53,9 @@ def _records(points: Tensor, index: Tensor) -> Tensor:
 
 
 def _boxes(points: Tensor) -> Tensor:
-    """(2 * leaves, 8) lowest and highest corner of each node, numbered as in a heap; row 0 and columns 6, 7 are empty.
+    """(2 * leaves, 8) lower and upper corner of each tree node in heap order; row 0 and columns 6 and 7 are unused.
 
-    A node without points has its lowest corner at +inf, which no query is near to.
+    A node without points has its lower corner at +inf, so it is infinitely far from every query.
     """
     leaves = len(points) // LEAF_SIZE
     out = torch.full((2 * leaves, 8), torch.inf, device=points.device)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nearest neighbours in a point cloud, on the device that holds it."""
+"""Nearest-neighbour search in a point cloud, on the device that holds the points."""
 
 from typing import Any, Protocol
 
@@ -14,25 +14,30 @@ class PointIndex(Protocol):
 
     @property
     def points(self) -> Tensor:
-        """(n, 3) the points, on their device."""
+        """(n, 3) the indexed points, on their device."""
         ...
 
     def query(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Distances (m, k), ascending, and indices (m, k) int64 of the k = min(count, n) points nearest to each x.
+        """Find the nearest points of each query point.
 
         Args:
-            x: (m, 3) places, on the device of the points; m may be 0.
-            count: neighbours wanted, >= 1.
+            x: (m, 3) query points, on the device of the indexed points; m may be 0.
+            count: number of neighbours per query point, >= 1.
+
+        Returns:
+            Distances (m, k), ascending, and indices (m, k) int64 of the k = min(count, n) nearest points.
         """
         ...
 
 
 def point_index(points: Tensor) -> PointIndex:
-    """An index over (n, 3) finite points, n >= 1, where they are.
+    """Build a nearest-neighbour index on the device of the points.
 
-    A k-d tree on the CPU; on a CUDA device a tree of boxes in float32 about the middle of the points
-    (`fastsdf.spatial.bvh`), or the k-d tree on the host if triton cannot be loaded. Points far from the origin should
-    come as float64.
+    This is a k-d tree on the CPU and a bounding volume hierarchy (`fastsdf.spatial.bvh`) on a CUDA device. If triton
+    cannot be loaded, CUDA points are searched by the k-d tree on the host.
+
+    Args:
+        points: (n, 3) finite, n >= 1; float64 if they lie far from the origin.
     """
     if has_triton(points.device):
         from fastsdf.spatial.bvh import BoxTreeIndex
@@ -42,7 +47,7 @@ def point_index(points: Tensor) -> PointIndex:
 
 
 class TreeIndex:
-    """A k-d tree of scipy on all cores of the host; see `PointIndex`."""
+    """A scipy k-d tree, queried on all cores of the host; see `PointIndex`."""
 
     def __init__(self, points: Tensor):
         self._points = points
@@ -59,5 +64,5 @@ class TreeIndex:
         """See `PointIndex.query`."""
         ranks: Any = [*range(1, min(count, len(self._points)) + 1)]
         distance, index = self._tree.query(x.detach().cpu().numpy(), ranks, workers=-1)
-        found = self._points.device
-        return torch.as_tensor(distance, dtype=x.dtype, device=found), torch.as_tensor(index, device=found).long()
+        device = self._points.device
+        return torch.as_tensor(distance, dtype=x.dtype, device=device), torch.as_tensor(index, device=device).long()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Voxels that hold scanned surface, and how far each voxel is from them."""
+"""A voxel grid of the scanned surface with the distance of every voxel to the nearest occupied one."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastsdf.numerics.quantiles import ranked_values
+from fastsdf.numerics.quantiles import nearest_quantiles
 from fastsdf.system.triton_library import has_triton
 
-MARGIN = 10
-MIN_POINTS = 3
-CAP = 255
+MARGIN = 10  # voxels beyond the quantiles of the occupied voxels; chosen: keeps the outer walls inside, not swept
+MIN_POINTS = 3  # points in the 3x3x3 neighbourhood of an occupied voxel; chosen: rejects single outliers, not swept
+MAX_DISTANCE = 255  # voxels; the largest uint8
 
 
 @dataclass(frozen=True)
 class Occupancy:
-    """Voxels that hold scanned surface.
+    """A voxel grid with distances to the occupied voxels.
 
     Attributes:
         origin: (3,) float64 lower corner of the grid, in the units of the points.
-        cell: voxel edge.
-        clearance: (x, y, z) uint8, chessboard distance in voxels to the nearest occupied voxel, 0 in it, 255 at most.
+        cell: voxel edge, in the units of the points.
+        clearance: (x, y, z) uint8 chessboard distance in voxels to the nearest occupied voxel: 0 in occupied voxels,
+            at most 255.
     """
 
     origin: Tensor
@@ -31,9 +32,10 @@ class Occupancy:
 
 
 def occupancy(points: Tensor, cell: float) -> Occupancy:
-    """Voxels of edge ``cell`` with at least three points in their 3x3x3 neighbourhood and one of their own.
+    """Build the voxel grid of a point cloud.
 
-    The bounds are the 0.1% and 99.9% quantiles of the occupied voxels, ten voxels wider.
+    A voxel is occupied if it holds a point and its 3x3x3 neighbourhood holds at least three. The grid spans the 0.1% to
+    99.9% quantiles of the voxel indices of the points, and ten voxels more on each side.
 
     Args:
         points: (n, 3) float64.
@@ -41,7 +43,7 @@ def occupancy(points: Tensor, cell: float) -> Occupancy:
     """
     low = points.amin(0)
     ijk = ((points - low) / torch.full_like(low, cell)).floor().long()
-    first, last = ranked_values(ijk, [0.001, 0.999])
+    first, last = nearest_quantiles(ijk, [0.001, 0.999])
     first, shape = first - MARGIN, (last - first + 2 * MARGIN + 1).tolist()
     ijk = ijk - torch.as_tensor(first, device=ijk.device)
     ijk = ijk[((ijk >= 0) & (ijk < torch.tensor(shape, device=ijk.device))).all(1)]
@@ -52,22 +54,22 @@ def occupancy(points: Tensor, cell: float) -> Occupancy:
 
 
 def clearance(counts: Tensor) -> Tensor:
-    """(x, y, z) uint8 distances of `Occupancy` from the points per voxel (x, y, z) int32."""
+    """Chessboard distances (x, y, z) uint8 of `Occupancy` for the number of points per voxel (x, y, z) int32."""
     if has_triton(counts.device):
         from fastsdf.spatial.triton.distance_transform import chessboard_distance
 
         return chessboard_distance((counts > 0) & (_sums_of_27(counts.clamp_max(MIN_POINTS)) >= MIN_POINTS))
     from scipy import ndimage  # slow to import, and not needed on a GPU
 
-    number = counts.cpu().numpy()
-    crowded = ndimage.uniform_filter(number.astype(np.float32), 3, mode="constant") * 27 > MIN_POINTS - 0.5
-    distance = np.empty(number.shape, np.int32)
-    ndimage.distance_transform_cdt(~((number > 0) & crowded), "chessboard", distances=distance)
-    return torch.from_numpy(np.minimum(distance, CAP).astype(np.uint8)).to(counts.device)
+    host_counts = counts.cpu().numpy()
+    crowded = ndimage.uniform_filter(host_counts.astype(np.float32), 3, mode="constant") * 27 > MIN_POINTS - 0.5
+    distance = np.empty(host_counts.shape, np.int32)
+    ndimage.distance_transform_cdt(~((host_counts > 0) & crowded), "chessboard", distances=distance)
+    return torch.from_numpy(np.minimum(distance, MAX_DISTANCE).astype(np.uint8)).to(counts.device)
 
 
 def _sums_of_27(counts: Tensor) -> Tensor:
-    """Sums over the 3x3x3 voxels around each, 0 beyond the grid."""
+    """Sums over the 3x3x3 neighbourhood of each voxel; voxels outside the grid count as 0."""
     for axis, length in enumerate(counts.shape):
         total = counts.clone()
         total.narrow(axis, 1, length - 1).add_(counts.narrow(axis, 0, length - 1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Even subsets of a point cloud, and points merged where they are closer than need be."""
+"""Thinning of point clouds: one point per cube, the mean of each cube, or evenly spaced indices."""
 
 import numpy as np
 import torch
@@ -7,27 +7,40 @@ from torch import Tensor
 
 
 def even_subset(points: Tensor, edge: float) -> Tensor:
-    """int64 indices of the first point in each cube of this edge; points: (n, 3) on any device, edge > 0."""
-    order, first = _by_cube(points, edge)
+    """Choose one point per cube of a regular grid.
+
+    Args:
+        points: (n, 3) on any device.
+        edge: edge length of the cubes, above 0.
+
+    Returns:
+        (m,) int64 index of the first point in each cube that holds any.
+    """
+    order, first = _sorted_by_cube(points, edge)
     return order[first]
 
 
 def merge_close(points: Tensor, edge: float) -> tuple[Tensor, Tensor]:
-    """Means (m, 3) of the points (n, 3) in each cube of this edge, and int64 index (m,) of the first point of each.
+    """Replace the points of each cube of a regular grid by their mean.
 
-    With an ``edge`` of 0 all points, as they are.
+    Args:
+        points: (n, 3) on any device.
+        edge: edge length of the cubes; 0 returns all points unchanged.
+
+    Returns:
+        Means (m, 3), and (m,) int64 index of the first point in each cube.
     """
     if edge <= 0:
         return points, torch.arange(len(points), device=points.device)
-    order, first = _by_cube(points, edge)
-    cube, middle = first.cumsum(0) - 1, points.mean(0)
+    order, first = _sorted_by_cube(points, edge)
+    cube, mean = first.cumsum(0) - 1, points.mean(0)
     total = torch.zeros((int(cube[-1]) + 1, 3), dtype=points.dtype, device=points.device)
-    total.index_add_(0, cube, points[order] - middle)
-    return total / cube.bincount()[:, None] + middle, order[first]
+    total.index_add_(0, cube, points[order] - mean)
+    return total / cube.bincount()[:, None] + mean, order[first]
 
 
-def _by_cube(points: Tensor, edge: float) -> tuple[Tensor, Tensor]:
-    """Order (n,) of the points by cube, and (n,) bool in that order, which is the first of its cube."""
+def _sorted_by_cube(points: Tensor, edge: float) -> tuple[Tensor, Tensor]:
+    """Indices (n,) that sort the points by cube, and (n,) bool in sorted order: True for the first of each cube."""
     low = points.amin(0)
     ijk = ((points - low) / torch.full_like(low, edge)).floor().long()
     size = ijk.amax(0) + 1
@@ -37,6 +50,6 @@ def _by_cube(points: Tensor, edge: float) -> tuple[Tensor, Tensor]:
     return order, first
 
 
-def evenly(count: int, most: int) -> np.ndarray:
-    """int64 indices of at most ``most`` of ``count`` things, spread evenly over their order."""
-    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(np.int64)
+def even_indices(count: int, max_count: int) -> np.ndarray:
+    """Evenly spaced int64 indices into ``count`` items, at most ``max_count`` of them."""
+    return np.arange(count) if count <= max_count else np.linspace(0, count - 1, max_count).astype(np.int64)

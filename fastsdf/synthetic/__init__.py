@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Procedural indoor scenes with exact truth, and a virtual scanner. Importing this loads numpy and plyfile only."""
+"""Procedural indoor scenes with exact ground truth, and a virtual scanner.
+
+Importing this package loads only numpy and plyfile.
+"""
 
 from fastsdf.synthetic.cases import SCENES, Case, CaseSettings, make_case, write_case
 from fastsdf.synthetic.corridor import corridor

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``python -m fastsdf.synthetic --out data``: writes the example scan and its ground truth, or another scene's."""
+"""``python -m fastsdf.synthetic --out data``: writes the example scan or another scene, with its ground truth."""
 
 import argparse
 import sys
@@ -10,16 +10,17 @@ from fastsdf.synthetic.cases import SCENES, CaseSettings, make_case, write_case
 
 
 def main() -> None:
-    """Parses the command line and writes the files."""
-    parser = argparse.ArgumentParser(prog="python -m fastsdf.synthetic", description="Write a scan with its truth.")
+    """Parse the command line and write the files."""
+    description = "Write a synthetic scan with its ground truth. All options after --scene need --scene."
+    parser = argparse.ArgumentParser(prog="python -m fastsdf.synthetic", description=description)
     parser.add_argument("--out", type=Path, default=Path("data"), help="folder for the files")
-    parser.add_argument("--scene", choices=list(SCENES), help="instead of the example room; what follows is for these")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--points", type=int, default=300_000)
-    parser.add_argument("--noise-mm", type=float, default=3.0, help="1 sigma of the range")
+    parser.add_argument("--scene", choices=list(SCENES), help="scene to scan; without it, the example room is written")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    parser.add_argument("--points", type=int, default=300_000, help="number of points")
+    parser.add_argument("--noise-mm", type=float, default=3.0, help="standard deviation of the range, millimetres")
     parser.add_argument("--outliers", type=float, default=0.02, help="share of wrong ranges, 0 to 1")
     parser.add_argument("--stations", type=int, help="sensor positions per room, landing or 6 m of corridor")
-    parser.add_argument("--missing", type=int, default=0, help="regions of 15 to 40 cm without points")
+    parser.add_argument("--missing", type=int, default=0, help="number of regions of 15 to 40 cm without points")
     given = parser.parse_args()
     for path in write_bundle(given.out) if given.scene is None else _write_scene(given):
         sys.stdout.write(f"{path}: {path.stat().st_size:,} bytes\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The small example scan that ships with the project, made from a fixed seed."""
+"""Generates the small example scan that is shipped with the project, from a fixed seed."""
 
 from pathlib import Path
 
@@ -8,23 +8,24 @@ from fastsdf.io import write_mesh, write_point_cloud
 from fastsdf.synthetic.room import Scene, furnished_room
 from fastsdf.synthetic.scanner import scan, visible_samples
 
+# The settings of the shipped files; changing one means writing data/ again.
 ROOM_SEED = 3
-SCAN_POINTS = 100_000
-RANGE_NOISE_M = 0.003
-OUTLIERS = 0.005
-VISIBLE_SAMPLES = 60_000
+SCAN_POINTS = 100_000  # chosen: keeps every file below 3 MB
+RANGE_NOISE_M = 0.003  # standard deviation; chosen: typical of a terrestrial laser scanner
+OUTLIERS = 0.005  # share of the rays; chosen, as in the default of `scan`
+VISIBLE_SAMPLES = 60_000  # chosen: keeps every file below 3 MB
 
 _README = """# data
 
 A synthetic furnished room with its exact surface, made by this project (licence MIT, as the code).
 
-| file | what |
+| file | content |
 |---|---|
-| `room.ply` | scan: {points:,} points, float32 `x y z` and `sx sy sz` (the sensor that saw the point) |
+| `room.ply` | scan: {points:,} points, float32 `x y z` and `sx sy sz` (position of the sensor) |
 | `room_gt.ply` | exact ground truth: {faces:,} triangles, closed solids (a soup), normals point into the air |
-| `room_visible.ply` | {visible:,} even samples of the part of that surface which some sensor could see, with normals |
+| `room_visible.ply` | {visible:,} area-uniform samples, with normals, of the surface that some sensor can see |
 
-Make them again, byte for byte on the same kind of machine:
+This command writes them again, byte for byte on the same kind of machine:
 
     python -m fastsdf.synthetic --out data
 
@@ -39,14 +40,20 @@ Sensor positions:
 
 
 def bundled_room() -> tuple[Scene, PointCloud]:
-    """The room that ships in ``data/`` and its scan (100,000 points with sensors), float64, metres."""
+    """The room in ``data/`` and its scan (100,000 points with sensor positions), float64, metres."""
     scene = furnished_room(ROOM_SEED)
     cloud = scan(scene, points=SCAN_POINTS, range_noise_m=RANGE_NOISE_M, outliers=OUTLIERS, seed=ROOM_SEED)
     return scene, cloud
 
 
 def write_bundle(folder: Path) -> list[Path]:
-    """Writes room.ply, room_gt.ply, room_visible.ply and README.md into ``folder`` (made if missing); their paths.
+    """Write room.ply, room_gt.ply, room_visible.ply and README.md.
+
+    Args:
+        folder: folder for the files; it is created if it does not exist.
+
+    Returns:
+        The paths of the files.
 
     Raises:
         InputError: a file cannot be written.

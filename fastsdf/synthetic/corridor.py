@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A long corridor: doors shut and ajar, niches, windows, beams and a pipe under the ceiling, things along the walls."""
+"""A long corridor with doors, niches and windows, beams and a pipe below the ceiling, and furniture along the walls."""
 
 from collections.abc import Callable
 
@@ -14,27 +14,28 @@ from fastsdf.synthetic.shell import OUTER_M, Frame, Opening, wall_frame
 from fastsdf.synthetic.solids import box, cylinder, moved, rod
 from fastsdf.synthetic.stations import Zone
 
+# Dimensions, chosen to look like those of real buildings.
 WIDTH_M = 2.0
 HEIGHT_M = 2.6
-NICHE_M = 0.25
-_SLOT_M = 3.0
-_ZONE_M = 6.0
-_DOOR_M = (0.86, 2.03)
-_PIPE_M = (0.25, 2.35, 0.02)
+NICHE_M = 0.25  # depth of a niche
+_SLOT_M = 3.0  # length of wall per door, niche, window or picture
+_ZONE_M = 6.0  # length of corridor per group of sensor positions
+_DOOR_M = (0.86, 2.03)  # width and height
+_PIPE_M = (0.25, 2.35, 0.02)  # distance from the wall, height and radius
 
 _Slot = tuple[list[Opening], list[TriangleMesh]]
 
 
 def corridor(seed: int, length: float = 30.0, stations: int | None = 1) -> Scene:
-    """A straight corridor, 2 m wide and 2.6 m high, with a shut door at each end.
+    """A straight corridor, 2 m wide and 2.6 m high, with a closed door at each end.
 
-    Every 3 m of the long walls hold a door shut or ajar, a niche 25 cm deep with or without a board in it, a window, a
-    picture or nothing.
+    Every 3 m of a long wall hold one of: a closed door, a door ajar, a niche 25 cm deep with or without a shelf, a
+    window, a picture, or nothing.
 
     Args:
-        seed: equal seeds make equal corridors.
+        seed: random seed; equal seeds give equal corridors.
         length: inner length in metres, at least 6.
-        stations: sensor positions in every 6 m; None: two or three.
+        stations: sensor positions per 6 m; None: two or three.
 
     Raises:
         InputError: the corridor is too short, or no free sensor position was found.
@@ -58,7 +59,7 @@ def corridor(seed: int, length: float = 30.0, stations: int | None = 1) -> Scene
 
 
 def _fitted_wall(rng: np.random.Generator, frame: Frame) -> _Slot:
-    """Openings of a wall and, in the corridor's frame, what fills and surrounds them; the ends have a door each."""
+    """Openings of a wall, and the meshes in and around them in the corridor's frame; each end wall has one door."""
     if frame.length < 2 * _SLOT_M:
         kinds: list[_Kind] = [_shut_door]
     else:
@@ -76,20 +77,20 @@ def _doorway(middle: float) -> Opening:
 
 
 def _shut_door(rng: np.random.Generator, middle: float) -> _Slot:
-    """A shut door, its leaf flush with the face of the wall or set back by up to 8 cm."""
+    """A closed door, its leaf flush with the face of the wall or set back by up to 8 cm."""
     hole = _doorway(middle)
     leaf = moved(shell.door_leaf(hole, 0.0), (0.0, 0.04 + float(rng.uniform(0.0, 0.08)), 0.0))
     return [hole], [leaf, shell.closed_back(hole), shell.casing(hole)]
 
 
 def _open_door(rng: np.random.Generator, middle: float) -> _Slot:
-    """A door ajar before a closed recess."""
+    """A door ajar in front of a closed recess."""
     hole = _doorway(middle)
     return [hole], [shell.door_leaf(hole, float(rng.uniform(35, 80))), shell.closed_back(hole), shell.casing(hole)]
 
 
 def _niche(rng: np.random.Generator, middle: float, bottom: float, top: float) -> tuple[Opening, TriangleMesh]:
-    """A recess and the slab behind it."""
+    """A recess, and the solids that enclose it."""
     half = float(rng.uniform(0.35, 0.6))
     hole = Opening(middle - half, middle + half, bottom, top)
     back = NICHE_M + 0.1
@@ -97,7 +98,7 @@ def _niche(rng: np.random.Generator, middle: float, bottom: float, top: float) -
 
 
 def _lined(hole: Opening, back: float) -> TriangleMesh:
-    """What closes a niche that reaches 5 cm beyond the wall: back, sides, floor and roof around it."""
+    """Back, sides, floor and top that enclose a niche where it reaches 5 cm beyond the wall."""
     left, right, low, high = hole
     t = 0.1
     floor = max(low - t, -OUTER_M)
@@ -108,7 +109,7 @@ def _lined(hole: Opening, back: float) -> TriangleMesh:
 
 
 def _shelf_niche(rng: np.random.Generator, middle: float) -> _Slot:
-    """A niche at chest height with a board 2 cm thick and a vase-like cylinder on it."""
+    """A niche at chest height with a shelf 2 cm thick and a cylinder on it."""
     hole, closed = _niche(rng, middle, float(rng.uniform(0.8, 1.0)), float(rng.uniform(1.7, 1.9)))
     z = (hole.bottom + hole.top) / 2
     board = box((hole.left, 0.02, z), (hole.right, NICHE_M, z + 0.02))
@@ -116,13 +117,13 @@ def _shelf_niche(rng: np.random.Generator, middle: float) -> _Slot:
 
 
 def _floor_niche(rng: np.random.Generator, middle: float) -> _Slot:
-    """A niche from the floor up."""
+    """A niche that starts at the floor."""
     hole, closed = _niche(rng, middle, 0.0, float(rng.uniform(1.9, 2.1)))
     return [hole], [closed]
 
 
 def _window(rng: np.random.Generator, middle: float) -> _Slot:
-    """A window with a radiator below."""
+    """A window with a radiator below it."""
     half = float(rng.uniform(0.5, 0.65))
     hole = Opening(middle - half, middle + half, 0.95, 2.15)
     return [hole], [shell.window(hole), moved(decor.radiator(1.2 * half), (middle, 0.0, 0.0))]
@@ -134,7 +135,7 @@ def _picture(rng: np.random.Generator, middle: float) -> _Slot:
 
 
 def _bare(rng: np.random.Generator, middle: float) -> _Slot:
-    """Nothing."""
+    """A bare piece of wall."""
     return [], []
 
 
@@ -143,7 +144,7 @@ _KINDS: tuple[_Kind, ...] = (_shut_door, _shelf_niche, _open_door, _floor_niche,
 
 
 def _ceiling(length: float) -> list[TriangleMesh]:
-    """Beams across every 6 m, flat lamps between them, and a pipe of 4 cm on brackets along the wall y = 0."""
+    """A beam every 6 m, flat lamps between the beams, and a pipe 4 cm thick on brackets along the wall y = 0."""
     solids = [box((x - 0.1, 0.0, HEIGHT_M - 0.18), (x + 0.1, WIDTH_M, HEIGHT_M)) for x in np.arange(6.0, length, 6.0)]
     for x in np.arange(3.0, length, 6.0):
         solids.append(box((x - 0.6, 0.9, HEIGHT_M - 0.05), (x + 0.6, 1.1, HEIGHT_M)))
@@ -154,7 +155,7 @@ def _ceiling(length: float) -> list[TriangleMesh]:
 
 
 def _furniture(rng: np.random.Generator, size: tuple[float, float, float], clear: list[Patch]) -> list[TriangleMesh]:
-    """A sideboard, chairs, plants and small things along the walls, fewer in a short corridor."""
+    """Furniture along the walls: one set per 15 m of corridor."""
     floor = Floor(size, clear)
     for build in (furniture.sideboard, furniture.chair, decor.plant, furniture.stool, decor.bin_basket, decor.crate):
         for _ in range(max(round(size[0] / 15.0), 1)):

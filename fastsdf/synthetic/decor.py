@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Small things of a room made of closed solids: lamps, plants, pictures, a radiator, a ball; metres, back at +y."""
+"""Small objects of a room, made of closed solids: lamps, plants, pictures, a radiator, a ball. Metres; back at +y."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from fastsdf.synthetic.solids import (
 
 
 def floor_lamp(rng: np.random.Generator) -> Piece:
-    """A lamp on a thin rod with an open shade of 4 mm."""
+    """A lamp on a thin rod, with an open shade 4 mm thick."""
     h, r = float(rng.uniform(1.4, 1.65)), float(rng.uniform(0.16, 0.22))
     shade = [(r, h - 0.28), (0.65 * r, h), (0.65 * r - 0.004, h), (r - 0.004, h - 0.28)]
     solids = [cylinder(0.14, 0.025, 28), rod((0, 0, 0.02), (0, 0, h - 0.1), 0.011), lathe(shade, 36, loop=True)]
@@ -56,7 +56,7 @@ def ball(rng: np.random.Generator) -> Piece:
 
 
 def bin_basket(rng: np.random.Generator) -> Piece:
-    """An open waste bin with a wall of 4 mm."""
+    """An open waste bin with a wall 4 mm thick."""
     r, h = float(rng.uniform(0.12, 0.15)), float(rng.uniform(0.26, 0.34))
     profile = [(0, 0), (0.8 * r, 0), (r, h), (r - 0.004, h), (0.8 * r - 0.004, 0.006), (0, 0.006)]
     return Piece("bin", 2 * r, 2 * r, lathe(profile, 32))
@@ -79,7 +79,7 @@ def rug(rng: np.random.Generator) -> Piece:
 
 
 def picture(rng: np.random.Generator) -> TriangleMesh:
-    """A framed picture whose back lies in the plane y = 0, its middle at the origin."""
+    """A framed picture centred at the origin, with its back in the plane y = 0."""
     w, h, t = float(rng.uniform(0.25, 0.4)), float(rng.uniform(0.18, 0.3)), 0.025
     solids = [box((-w, -0.012, -h), (w, 0, h))]
     solids += [box((-w - t, -0.025, s * h - t), (w + t, 0, s * h + t)) for s in (-1, 1)]
@@ -88,24 +88,24 @@ def picture(rng: np.random.Generator) -> TriangleMesh:
 
 
 def round_mirror(rng: np.random.Generator) -> TriangleMesh:
-    """A disc in a ring, its back in the plane y = 0."""
+    """A disc in a ring, with its back in the plane y = 0."""
     r = float(rng.uniform(0.2, 0.3))
     solids = [moved(torus(r, 0.018, 48), (0, 0, 0.018)), cylinder(r, 0.012, 48)]
     return moved(merged(solids), (0, 0, 0), rotation((1, 0, 0), 90))
 
 
 def radiator(width: float) -> TriangleMesh:
-    """A column radiator ``width`` metres wide that hangs 4 cm in front of the wall y = 0, feet 12 cm above z = 0."""
+    """A column radiator ``width`` metres wide, 4 cm in front of the wall y = 0 and 12 cm above z = 0."""
     count = round(width / 0.06)
-    places = (np.arange(count) - (count - 1) / 2) * 0.06
-    solids = [rounded_box((x - 0.022, -0.14, 0.12), (x + 0.022, -0.04, 0.62), 0.02, 3) for x in places]
-    solids += [rod((places[0], -0.09, z), (places[-1], -0.09, z), 0.018) for z in (0.17, 0.57)]
-    solids += [rod((s * places[-1] * 0.8, -0.09, 0.17), (s * places[-1] * 0.8, 0.02, 0.17), 0.01) for s in (-1, 1)]
+    columns = (np.arange(count) - (count - 1) / 2) * 0.06
+    solids = [rounded_box((x - 0.022, -0.14, 0.12), (x + 0.022, -0.04, 0.62), 0.02, 3) for x in columns]
+    solids += [rod((columns[0], -0.09, z), (columns[-1], -0.09, z), 0.018) for z in (0.17, 0.57)]
+    solids += [rod((s * columns[-1] * 0.8, -0.09, 0.17), (s * columns[-1] * 0.8, 0.02, 0.17), 0.01) for s in (-1, 1)]
     return merged(solids)
 
 
 def pendant(rng: np.random.Generator) -> TriangleMesh:
-    """A lamp that hangs from z = 0 on a cord of 10 mm: a domed shade 4 mm thick and a bulb."""
+    """A lamp that hangs from z = 0 on a cord 10 mm thick: a domed shade 4 mm thick and a bulb."""
     drop, r = float(rng.uniform(0.45, 0.6)), float(rng.uniform(0.15, 0.2))
     angles = np.radians(np.linspace(12, 85, 8))
     outer = np.stack([r * np.sin(angles), r * np.cos(angles)], axis=1)[::-1]

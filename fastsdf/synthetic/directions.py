@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Directions of rays of a spherical scan."""
+"""Ray directions of a spherical scan."""
 
 import numpy as np
 
 
 def even_directions(step_deg: float, rng: np.random.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of a spherical scan: rows of equal elevation, each with steps of about ``step_deg`` around.
+    """Ray directions in rows of equal elevation, with about equal angles between neighbouring rays.
 
     Args:
         step_deg: angle between neighbouring rays, degrees.
-        rng: if given, each ray is moved by up to a quarter step either way.
+        rng: if given, every ray is shifted randomly by up to a quarter step in azimuth and in elevation.
 
     Returns:
-        (n, 3) unit directions and (n,) the index of each ray's neighbour in its row.
+        (n, 3) unit directions, and (n,) index of the next ray in the same row.
     """
     rows = max(round(180.0 / step_deg), 2)
     elevations = (np.arange(rows) + 0.5) * np.pi / rows - np.pi / 2

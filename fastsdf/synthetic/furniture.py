@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Furniture made of closed solids. Each piece stands on z = 0 about the origin, its back at +y; metres."""
+"""Furniture made of closed solids, in metres. A piece is centred at the origin and stands on z = 0, its back at +y."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ _CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 class Piece(NamedTuple):
-    """A piece of furniture: its solids, and the width (x) and depth (y) of the floor it takes, metres."""
+    """A piece of furniture: its solids, and the width (x) and depth (y) of the floor that it occupies, metres."""
 
     name: str
     width: float
@@ -63,7 +63,7 @@ def chair(rng: np.random.Generator) -> Piece:
 
 
 def bookshelf(rng: np.random.Generator) -> Piece:
-    """A bookshelf of 2 cm boards with rows of books, some rows left short and some books leaning."""
+    """A bookshelf of boards 2 cm thick; the rows of books differ in length, and some books lean."""
     w, d, h, t = _between(rng, 0.75, 1.0), _between(rng, 0.26, 0.32), _between(rng, 1.75, 2.05), 0.02
     solids = [box((s * (w / 2 - t / 2) - t / 2, -d / 2, 0), (s * (w / 2 - t / 2) + t / 2, d / 2, h)) for s in (-1, 1)]
     solids.append(box((-w / 2 + t, d / 2 - 0.01, 0.06), (w / 2 - t, d / 2, h)))
@@ -76,7 +76,7 @@ def bookshelf(rng: np.random.Generator) -> Piece:
 
 
 def _books(rng: np.random.Generator, start: float, end: float, depth: float, z: float) -> list[TriangleMesh]:
-    """A row of books on the board at height ``z``; the last one leans against the others."""
+    """A row of books on the board at height ``z``; if there is room, a last book leans against the others."""
     solids, x = [], start
     stop = start + (end - start) * _between(rng, 0.35, 0.9)
     while x < stop:
@@ -93,7 +93,7 @@ def _books(rng: np.random.Generator, start: float, end: float, depth: float, z: 
 
 
 def bed(rng: np.random.Generator) -> Piece:
-    """A bed along y, headboard at the back: frame, mattress, blanket, pillows."""
+    """A bed along y with its headboard at the back: frame, mattress, blanket and pillows."""
     w, d = _between(rng, 0.95, 1.4), 2.0
     x, y = w / 2, d / 2
     solids = [box((-x, -y, 0.12), (x, y, 0.3)), box((-x, y - 0.04, 0), (x, y, _between(rng, 0.85, 1.05)))]
@@ -102,13 +102,13 @@ def bed(rng: np.random.Generator) -> Piece:
     solids.append(rounded_box((-x - 0.02, -y - 0.02, 0.27), (x + 0.02, 0.2 * d, 0.53), 0.04))
     for centre in (-0.25 * w, 0.25 * w) if w > 1.2 else (0.0,):
         pillow = rounded_box((-0.27, -0.18, -0.06), (0.27, 0.18, 0.06), 0.0599, 6)
-        turn = rotation((0, 0, 1), _between(rng, -8, 8)) @ rotation((1, 0, 0), 15)
-        solids.append(moved(pillow, (centre, y - 0.26, 0.55), turn))
+        matrix = rotation((0, 0, 1), _between(rng, -8, 8)) @ rotation((1, 0, 0), 15)
+        solids.append(moved(pillow, (centre, y - 0.26, 0.55), matrix))
     return Piece("bed", w + 0.04, d + 0.04, merged(solids))
 
 
 def sofa(rng: np.random.Generator) -> Piece:
-    """A sofa of rounded cushions with two loose ones, turned."""
+    """A sofa of rounded cushions with two tilted loose cushions."""
     w, d = _between(rng, 1.5, 1.9), _between(rng, 0.8, 0.9)
     x, y = w / 2, d / 2
     solids = [rounded_box((-x, -y, 0.08), (x, y, 0.28), 0.03), rounded_box((-x, y - 0.2, 0.2), (x, y, 0.8), 0.07)]
@@ -122,13 +122,13 @@ def sofa(rng: np.random.Generator) -> Piece:
         solids.append(rounded_box((start + 0.01, y - 0.33, 0.42), (start + seat - 0.01, y - 0.16, 0.78), 0.07))
     cushion = rounded_box((-0.2, -0.06, -0.2), (0.2, 0.06, 0.2), 0.0599, 6)
     for side in (-1, 1):
-        turn = rotation((0, 0, 1), -side * _between(rng, 15, 40)) @ rotation((1, 0, 0), -20)
-        solids.append(moved(cushion, (side * (0.5 * w - 0.35), y - 0.42, 0.62), turn))
+        matrix = rotation((0, 0, 1), -side * _between(rng, 15, 40)) @ rotation((1, 0, 0), -20)
+        solids.append(moved(cushion, (side * (0.5 * w - 0.35), y - 0.42, 0.62), matrix))
     return Piece("sofa", w, d, merged(solids))
 
 
 def wardrobe(rng: np.random.Generator) -> Piece:
-    """A wardrobe: body, two or three fronts with gaps, bar handles that stand off."""
+    """A wardrobe: a body, two or three doors with gaps between them, and bar handles."""
     w, d, h = _between(rng, 0.9, 1.2), _between(rng, 0.54, 0.6), _between(rng, 1.9, 2.1)
     x, y = w / 2, d / 2
     solids = [box((-x, -y + 0.02, 0.08), (x, y, h)), box((-x + 0.01, -y + 0.06, 0), (x - 0.01, y, 0.08))]
@@ -166,7 +166,7 @@ def sideboard(rng: np.random.Generator) -> Piece:
 
 
 def stool(rng: np.random.Generator) -> Piece:
-    """A round stool: three legs held by a ring."""
+    """A round stool with three legs and a ring between them."""
     r, h = _between(rng, 0.16, 0.2), _between(rng, 0.42, 0.5)
     seat = [(0, 0), (r - 0.012, 0), (r, 0.012), (r, 0.022), (r - 0.012, 0.034), (0, 0.034)]
     solids = [moved(lathe(seat, 32), (0, 0, h - 0.034)), moved(torus(0.8 * r + 0.012, 0.009), (0, 0, 0.17))]
@@ -177,7 +177,7 @@ def stool(rng: np.random.Generator) -> Piece:
 
 
 def drawers(rng: np.random.Generator) -> Piece:
-    """A night table with two drawers, knobs and a tilted picture frame on it."""
+    """A bedside table with two drawers with knobs, and a tilted picture frame on top."""
     w, d, h = 0.42, 0.38, _between(rng, 0.45, 0.6)
     solids = [box((-w / 2, -d / 2, 0.03), (w / 2, d / 2, h)), cylinder(0.1, 0.03)]
     for low, high in ((0.04, h / 2), (h / 2 + 0.01, h - 0.03)):

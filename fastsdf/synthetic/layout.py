@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Puts furniture on the floor of one room without overlaps."""
+"""Places furniture on the floor of a room without overlaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from fastsdf.synthetic.furniture import Piece
 from fastsdf.synthetic.shell import Opening, wall_frame
 from fastsdf.synthetic.solids import moved, rotation
 
-_TRIES = 300
-_WALL_GAP_M = 0.02
+_TRIES = 300  # random positions per piece; chosen: a piece that fits is nearly always placed
+_WALL_GAP_M = 0.02  # between a piece and the wall behind it; chosen: two separate surfaces
 
 
 class Patch(NamedTuple):
-    """A rectangle of floor: centre, yaw in degrees, width along its x, depth along its y; metres."""
+    """A rotated rectangle of floor: centre, yaw in degrees, width along its x and depth along its y; metres."""
 
     x: float
     y: float
@@ -27,14 +27,14 @@ class Patch(NamedTuple):
     depth: float
 
     def corners(self, margin: float = 0.0) -> np.ndarray:
-        """The four corners (4, 2), moved outwards by ``margin``."""
-        turn = rotation((0, 0, 1), self.yaw)[:2, :2]
+        """The four corners (4, 2) of the rectangle, enlarged by ``margin`` on each side."""
+        matrix = rotation((0, 0, 1), self.yaw)[:2, :2]
         half = np.array([self.width / 2 + margin, self.depth / 2 + margin])
-        return np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half @ turn.T + (self.x, self.y)
+        return np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half @ matrix.T + (self.x, self.y)
 
 
 def overlaps(a: Patch, b: Patch, margin: float) -> bool:
-    """True if the patches come closer than ``margin`` (separating axes of the two rectangles)."""
+    """Whether two patches come closer than ``margin``, by the separating axis theorem."""
     first, second = a.corners(margin), b.corners()
     for yaw in (a.yaw, a.yaw + 90.0, b.yaw, b.yaw + 90.0):
         axis = rotation((0, 0, 1), yaw)[:2, 0]
@@ -45,22 +45,22 @@ def overlaps(a: Patch, b: Patch, margin: float) -> bool:
 
 
 def keep_clear(index: int, size: Sequence[float], hole: Opening, depth: float = 0.95) -> Patch:
-    """The floor before an opening in wall ``index`` of a room [0, size], ``depth`` metres into the room."""
+    """The floor in front of an opening in wall ``index`` of a room [0, size], ``depth`` metres into the room."""
     frame = wall_frame(index, size)
-    x, y, _ = frame.turn @ np.array([(hole.left + hole.right) / 2, -depth / 2, 0.0]) + frame.origin
+    x, y, _ = frame.rotation @ np.array([(hole.left + hole.right) / 2, -depth / 2, 0.0]) + frame.origin
     return Patch(x, y, 90.0 * index, hole.right - hole.left + 0.1, depth)
 
 
 @dataclass
 class Floor:
-    """The floor of a room [0, size]: what is taken, and the furniture placed so far in the room's frame."""
+    """The floor of a room [0, size]: occupied patches, and the furniture placed so far in the room's frame."""
 
     size: Sequence[float]
     taken: list[Patch]
     solids: list[TriangleMesh] = field(default_factory=list)
 
     def put(self, piece: Piece, x: float, y: float, yaw: float, margin: float = 0.05) -> bool:
-        """Places the piece with its middle at (x, y) if it fits there; says whether it did."""
+        """Place a piece with its centre at (x, y) if it fits there; returns whether it did."""
         patch = Patch(x, y, yaw, piece.width, piece.depth)
         corners = patch.corners()
         inside = corners.min() > 0.01 and (corners.max(axis=0) < np.asarray(self.size[:2]) - 0.01).all()
@@ -71,19 +71,19 @@ class Floor:
         return True
 
     def put_at_wall(self, piece: Piece, rng: np.random.Generator) -> bool:
-        """Places the piece with its back to a random wall; False if no place was found."""
+        """Place a piece with its back to a random wall; returns False if no free position was found."""
         for _ in range(_TRIES):
             index = int(rng.integers(4))
             frame = wall_frame(index, self.size)
             along = rng.uniform(piece.width / 2, max(frame.length - piece.width / 2, piece.width / 2))
             local = np.array([along, -piece.depth / 2 - _WALL_GAP_M, 0.0])
-            x, y, _z = frame.turn @ local + frame.origin
+            x, y, _z = frame.rotation @ local + frame.origin
             if self.put(piece, x, y, 90.0 * index):
                 return True
         return False
 
     def put_anywhere(self, piece: Piece, rng: np.random.Generator) -> bool:
-        """Places the piece anywhere, turned by any angle; False if no place was found."""
+        """Place a piece at a random position and angle; returns False if no free position was found."""
         for _ in range(_TRIES):
             x, y = rng.uniform((0.0, 0.0), np.asarray(self.size[:2]))
             if self.put(piece, x, y, float(rng.uniform(0, 360))):
@@ -91,7 +91,7 @@ class Floor:
         return False
 
     def put_facing(self, piece: Piece, target: Patch, rng: np.random.Generator) -> bool:
-        """Places a seat beside ``target``, its front towards it and somewhat askew; False if there was no place."""
+        """Place a seat beside ``target``, facing it within 20 degrees; returns False if no free position was found."""
         for _ in range(_TRIES):
             side = int(rng.integers(4))
             reach = (target.depth if side % 2 == 0 else target.width) / 2 + piece.depth / 2 + rng.uniform(0.0, 0.2)
@@ -106,16 +106,16 @@ class Floor:
 def furnish(
     rng: np.random.Generator, size: Sequence[float], clear: Sequence[Patch], kind: int = 0
 ) -> list[TriangleMesh]:
-    """Furniture for one room.
+    """Furnish one room.
 
     Args:
-        rng: source of all choices.
+        rng: random generator for all choices.
         size: (length, width, height) of the room [0, size], metres.
-        clear: floor that must stay free (doors and their swing).
-        kind: even rooms get a bed, odd ones a sofa.
+        clear: floor that must stay free, such as that of doors and their swing.
+        kind: rooms of an even kind get a bed, others a sofa.
 
     Returns:
-        Meshes in the room's frame; pieces for which there was no room are left out.
+        Meshes in the room's frame; pieces that did not fit are left out.
     """
     floor = Floor(size, list(clear))
     big = (furniture.bed, furniture.drawers) if kind % 2 == 0 else (furniture.sofa, furniture.sideboard)
@@ -130,6 +130,6 @@ def furnish(
     for build in (furniture.stool, decor.crate, decor.bin_basket, decor.ball, furniture.chair):
         floor.put_anywhere(build(rng), rng)
     carpet = decor.rug(rng)
-    spot = (size[0] / 2, size[1] / 2, 0.0)
-    floor.solids.append(moved(carpet.mesh, spot, rotation((0, 0, 1), float(rng.uniform(0, 180)))))
+    center = (size[0] / 2, size[1] / 2, 0.0)
+    floor.solids.append(moved(carpet.mesh, center, rotation((0, 0, 1), float(rng.uniform(0, 180)))))
     return floor.solids

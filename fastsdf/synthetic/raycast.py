@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""First hits of rays on a mesh, by Open3D."""
+"""Ray casting against a mesh, with Open3D."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,17 @@ from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.solids import face_cross
 from fastsdf.system.open3d_library import load_open3d
 
-_CHUNK = 1_000_000
+_CHUNK = 1_000_000  # rays cast at once; bounds the memory
 
 
 class Hits(NamedTuple):
-    """First hits of n rays: range (n,) in units of the direction's length (inf = none), face (n,), normal (n, 3)."""
+    """First hits of n rays.
+
+    Attributes:
+        range_m: (n,) range in units of the direction's length; infinite for rays without a hit.
+        face: (n,) index of the face, -1 without a hit.
+        normal: (n, 3) unit normal of the face, zero without a hit.
+    """
 
     range_m: np.ndarray
     face: np.ndarray
@@ -21,7 +27,7 @@ class Hits(NamedTuple):
 
 
 class RayScene:
-    """A mesh made ready for ray casting (float32 inside: keep coordinates below some hundred metres)."""
+    """A mesh prepared for ray casting; float32 inside, so coordinates should stay below some hundred metres."""
 
     def __init__(self, mesh: TriangleMesh) -> None:
         o3d = load_open3d()
@@ -33,9 +39,14 @@ class RayScene:
         self._normals = cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-300)
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
-        """First hits of the rays ``origins`` (n, 3) or (3,) + t ``directions`` (n, 3), t > 0.
+        """Find the first hits of rays.
 
-        Normals are the faces' own, not turned towards the ray; they are zero where nothing was hit.
+        Args:
+            origins: (n, 3) or (3,) start points.
+            directions: (n, 3), of any length.
+
+        Returns:
+            The hits; normals are those of the faces, not flipped towards the ray.
         """
         rays = np.concatenate([np.broadcast_to(origins, directions.shape), directions], axis=1).astype(np.float32)
         found = [self._scene.cast_rays(self._tensor(rays[i : i + _CHUNK])) for i in range(0, len(rays), _CHUNK)]
@@ -47,5 +58,5 @@ class RayScene:
         return Hits(ranges, np.where(hit, faces, -1), normals)
 
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """Unsigned distance (n,) of ``points`` (n, 3) to the mesh, metres."""
+        """Unsigned distances (n,) of points (n, 3) to the mesh, metres."""
         return self._scene.compute_distance(self._tensor(np.ascontiguousarray(points, np.float32))).numpy()

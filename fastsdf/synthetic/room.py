@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Furnished rooms and flats of closed solids, with free places for a scanner."""
+"""Furnished rooms and apartments of closed solids, with sensor positions."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ from fastsdf.synthetic.shell import OUTER_M, Opening, wall_frame
 from fastsdf.synthetic.solids import box, moved
 from fastsdf.synthetic.stations import Zone
 
-INNER_M = 0.1
-_DOOR_M = (0.86, 2.03)
+INNER_M = 0.1  # thickness of inner walls; chosen, as in real buildings
+_DOOR_M = (0.86, 2.03)  # width and height; a common size
 
 
 def furnished_room(seed: int, size: Sequence[float] = (4.2, 3.6, 2.6), stations: int = 4) -> Scene:
-    """A closed room with a window, a door ajar and some 15-20 pieces of furniture.
+    """A closed room with a window, a door ajar and about 15 to 20 pieces of furniture.
 
     Args:
-        seed: equal seeds make equal rooms.
+        seed: random seed; equal seeds give equal rooms.
         size: inner (length, width, height) in metres, at least (3, 3, 2.3).
-        stations: how many sensor positions to choose.
+        stations: number of sensor positions.
 
     Raises:
         InputError: the size is too small, or no free sensor position was found.
@@ -53,15 +53,15 @@ def furnished_room(seed: int, size: Sequence[float] = (4.2, 3.6, 2.6), stations:
 
 
 def apartment(seed: int, columns: int = 3, rows: int = 2, stations: int | None = None) -> Scene:
-    """A flat of ``columns`` x ``rows`` furnished rooms that share inner walls 10 cm thick with open doorways.
+    """An apartment of ``columns`` x ``rows`` furnished rooms, separated by walls 10 cm thick with open doorways.
 
-    Every inner wall is seen from both sides.
+    Every inner wall is scanned from both sides.
 
     Args:
-        seed: equal seeds make equal flats.
-        columns: rooms along x.
-        rows: rooms along y.
-        stations: sensor positions in each room; None: two or three.
+        seed: random seed; equal seeds give equal apartments.
+        columns: number of rooms along x.
+        rows: number of rooms along y.
+        stations: sensor positions per room; None: two or three.
 
     Raises:
         InputError: no free sensor position was found in some room.
@@ -86,7 +86,7 @@ def apartment(seed: int, columns: int = 3, rows: int = 2, stations: int | None =
 def _door(
     rng: np.random.Generator, index: int, size: Sequence[float], clear: list[Patch], solids: list[TriangleMesh]
 ) -> Opening:
-    """Adds a door ajar to ``solids`` and its swing to ``clear``; returns its opening."""
+    """Add a door ajar to ``solids`` and its swing to ``clear``; returns the opening."""
     frame = wall_frame(index, size)
     left = (
         float(rng.uniform(0.15, 0.4))
@@ -103,7 +103,7 @@ def _door(
 def _window(
     rng: np.random.Generator, index: int, size: Sequence[float], clear: list[Patch], solids: list[TriangleMesh]
 ) -> Opening:
-    """Adds a window with a radiator below to ``solids``, the radiator's floor to ``clear``; returns the opening."""
+    """Add a window with a radiator below to ``solids``, and the radiator's floor to ``clear``; returns the opening."""
     frame = wall_frame(index, size)
     width = float(rng.uniform(1.1, 1.5))
     left = (frame.length - width) * float(rng.uniform(0.35, 0.65))
@@ -114,7 +114,7 @@ def _window(
 
 
 def _wall_decor(rng: np.random.Generator, index: int, size: Sequence[float]) -> list[TriangleMesh]:
-    """A picture and, on every other wall, a round mirror beside it."""
+    """A picture and, with a probability of one half, a round mirror beside it."""
     frame = wall_frame(index, size)
     solids = [frame.place(decor.picture(rng), frame.length * float(rng.uniform(0.25, 0.4)), 0.0, 1.65)]
     if rng.random() < 0.5:
@@ -123,7 +123,7 @@ def _wall_decor(rng: np.random.Generator, index: int, size: Sequence[float]) -> 
 
 
 def _flat_room(rng: np.random.Generator, size: Sequence[float], inner: Sequence[bool], kind: int) -> list[TriangleMesh]:
-    """One room of a flat in its own frame; it builds its outer walls and the inner ones at +x and +y."""
+    """One room of an apartment in its own frame, with its outer walls and the inner walls at +x and +y."""
     solids: list[TriangleMesh] = []
     clear: list[Patch] = []
     for index in range(4):
@@ -148,7 +148,7 @@ def _flat_room(rng: np.random.Generator, size: Sequence[float], inner: Sequence[
 def _posts(
     lengths: np.ndarray, widths: np.ndarray, xs: np.ndarray, ys: np.ndarray, height: float
 ) -> list[TriangleMesh]:
-    """The posts where inner walls cross."""
+    """The posts at which inner walls cross."""
     corners = [
         (x + a, y + b) for x, a in zip(xs[:-1], lengths, strict=False) for y, b in zip(ys[:-1], widths, strict=False)
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A virtual terrestrial scanner, and samples of exact surfaces."""
+"""A virtual terrestrial laser scanner, and random samples of exact surfaces."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from fastsdf.synthetic.raycast import RayScene
 from fastsdf.synthetic.scene import Scene
 from fastsdf.synthetic.solids import face_cross
 
-_EDGE_M = 0.05
-_MIXED_SHARE = 0.3
-_MIN_RANGE_M = 0.1
-_ROUNDS = 60
+_EDGE_M = 0.05  # depth difference between neighbouring rays at a depth edge; chosen, not measured on a scanner
+_MIXED_SHARE = 0.3  # share of the rays at depth edges that are mixed pixels; chosen, not measured on a scanner
+_MIN_RANGE_M = 0.1  # smallest range of an outlier; chosen
+_ROUNDS = 60  # batches of surface samples before giving up; bounds the time
 
 
 def scan(
@@ -26,19 +26,19 @@ def scan(
     mixed_pixels: bool = True,
     seed: int = 0,
 ) -> PointCloud:
-    """Scans the scene from each of its stations.
+    """Scan a scene from each of its stations.
 
     Args:
-        scene: what to scan, and from where.
-        points: exact number of points wanted; the step follows from it. None: all rays of ``angular_step_deg``.
-        angular_step_deg: angle between neighbouring rays, degrees; used only if ``points`` is None.
+        scene: the scene with its sensor positions.
+        points: exact number of points; the angular step follows from it. None: one point per ray that hits the scene.
+        angular_step_deg: angle between neighbouring rays, degrees; only used if ``points`` is None.
         range_noise_m: standard deviation of the Gaussian noise along the ray, metres.
-        outliers: share of rays, 0 to 1, that return a range drawn uniformly from 0.1 m to 1.3 times the true one.
-        mixed_pixels: at depth edges of more than 5 cm let 3 rays in 10 return a range between the two depths.
-        seed: equal seeds give equal scans.
+        outliers: share of the rays, 0 to 1, that return a range drawn uniformly from 0.1 m to 1.3 times the true one.
+        mixed_pixels: whether 3 in 10 rays at depth edges of more than 5 cm return a range between the two depths.
+        seed: random seed; equal seeds give equal scans.
 
     Returns:
-        Points with ``sensors``; no normals.
+        Points with ``sensors``, without normals.
 
     Raises:
         InputError: a value is out of range, or fewer than ``points`` rays hit the scene.
@@ -54,12 +54,12 @@ def scan(
     if points is None:
         return cloud
     if len(cloud) < points:
-        raise InputError(f"only {len(cloud)} of the rays hit the scene, {points} points were asked for; is it open?")
+        raise InputError(f"only {len(cloud)} rays hit the scene, {points} points were requested; close its openings")
     return cloud.select(np.sort(rng.choice(len(cloud), points, replace=False)))
 
 
 def _step_for(points: int, stations: int) -> float:
-    """The step in degrees that gives 2% more rays than ``points`` from all stations together."""
+    """The angular step in degrees that gives 2% more rays than ``points`` over all stations."""
     return float(np.degrees(np.sqrt(4.0 * np.pi * stations / (1.02 * points))))
 
 
@@ -72,7 +72,7 @@ def _sweep(
     mixed: bool,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Points (n, 3) that one station records."""
+    """The points (n, 3) measured from one station."""
     directions, neighbour = even_directions(step, rng)
     hits = rays.cast(station, directions)
     ranges = hits.range_m.copy()
@@ -90,16 +90,24 @@ def _sweep(
 
 
 def _range_on_plane(ranges: np.ndarray, normals: np.ndarray, rays: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Range (n,) at which the ray ``others`` meets the plane that the ray ``rays`` hit; inf where it does not."""
-    facing, turned = (normals * rays).sum(axis=1), (normals * others).sum(axis=1)
-    meets = np.isfinite(ranges) & (facing * turned > 1e-12)
+    """Range (n,) at which the rays ``others`` meet the planes hit by ``rays``; infinite if they do not meet them.
+
+    Args:
+        ranges, normals: (n,) ranges and (n, 3) normals of the hits of ``rays``.
+        rays, others: (n, 3) unit directions.
+    """
+    cosine, other_cosine = (normals * rays).sum(axis=1), (normals * others).sum(axis=1)
+    meets = np.isfinite(ranges) & (cosine * other_cosine > 1e-12)
     result = np.full(len(ranges), np.inf)
-    result[meets] = ranges[meets] * facing[meets] / turned[meets]
+    result[meets] = ranges[meets] * cosine[meets] / other_cosine[meets]
     return result
 
 
 def sample_surface(mesh: TriangleMesh, n: int, seed: int | np.random.Generator = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Area-uniform samples of a mesh: points (n, 3) and unit face normals (n, 3).
+    """Sample a mesh uniformly by area.
+
+    Returns:
+        Points (n, 3) and unit face normals (n, 3).
 
     Raises:
         InputError: the mesh has no area.
@@ -118,7 +126,10 @@ def sample_surface(mesh: TriangleMesh, n: int, seed: int | np.random.Generator =
 
 
 def visible_samples(scene: Scene, n: int, seed: int = 0) -> np.ndarray:
-    """Area-uniform samples (n, 6), x y z nx ny nz, of the surface that some station sees from its front.
+    """Sample the surface that is visible from some station uniformly by area.
+
+    Returns:
+        (n, 6): x, y, z, nx, ny, nz.
 
     Raises:
         InputError: less than about one part in sixty of the surface is visible.
@@ -139,7 +150,7 @@ def visible_samples(scene: Scene, n: int, seed: int = 0) -> np.ndarray:
 
 
 def seen_from(rays: RayScene, stations: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(n,) True where a ray from one of the stations (k, 3) reaches the front of a point before all else (to 1 mm)."""
+    """(n,) True for points whose front side is visible from one of the stations (k, 3), to within 1 mm."""
     seen = np.zeros(len(points), bool)
     for station in stations:
         toward = points - station

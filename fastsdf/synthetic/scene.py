@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A scene: exact ground truth and where it is scanned from."""
+"""A synthetic scene: exact ground truth with sensor positions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from fastsdf.synthetic.stations import Zone, free_stations
 
 @dataclass(frozen=True)
 class Scene:
-    """Exact ground truth and where it is scanned from.
+    """Exact ground truth with sensor positions.
 
     Attributes:
         name: "room", "apartment", "corridor" or "staircase".
-        seed: the seed that made it.
-        mesh: soup of closed solids in metres, z up; normals point into the air. Solids may touch and overlap a little.
+        seed: random seed of the scene.
+        mesh: closed solids in metres, z up, as a triangle soup; normals point into the air. Solids may touch, and may
+            overlap slightly.
         stations: (k, 3) sensor positions in free air, at least 0.3 m from every surface.
     """
 
@@ -37,12 +38,19 @@ def scene_of(
     zones: Sequence[Zone],
     stations: int | None,
 ) -> Scene:
-    """The scene of all ``solids``, with ``stations`` sensor positions over each of ``zones`` (None: two or three).
+    """Build a scene from its solids and choose its sensor positions.
+
+    Args:
+        name, seed: as in `Scene`.
+        rng: random generator for the sensor positions.
+        solids: closed solids of the scene.
+        zones: floor areas that each get sensor positions.
+        stations: sensor positions per zone; None: two or three.
 
     Raises:
-        InputError: a zone has too few free places.
+        InputError: a zone has too few free positions.
     """
     mesh = merged(solids)
     rays = RayScene(mesh)
-    places = [free_stations(rng, rays, zone, stations or 2 + int(rng.integers(2))) for zone in zones]
-    return Scene(name, seed, mesh, np.concatenate(places))
+    positions = [free_stations(rng, rays, zone, stations or 2 + int(rng.integers(2))) for zone in zones]
+    return Scene(name, seed, mesh, np.concatenate(positions))

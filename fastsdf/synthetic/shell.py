@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Walls of solid slabs with openings, and what belongs to them: windows, doors, baseboards; metres.
+"""Solid walls with openings, and their windows, doors and baseboards; metres.
 
-A wall is built in its own frame: x along the wall from 0 to its length, y = 0 the face towards the room and +y into the
-wall, z up. ``wall_frame`` places the four walls of a room [0, size].
+A wall is built in its own frame: x runs along the wall from 0 to its length, y = 0 is its face towards the room, +y
+points into the wall, and z points up. ``wall_frame`` places the four walls of a room [0, size].
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.solids import box, merged, moved, rod, rotation
 
-OUTER_M = 0.2
+OUTER_M = 0.2  # thickness of outer walls, floors and ceilings; chosen, as in real buildings
 
 
 class Opening(NamedTuple):
@@ -26,15 +26,15 @@ class Opening(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Where a wall stands in its room: rotation (3, 3), origin (3,), length."""
+    """Pose of a wall in its room, rotation (3, 3) and origin (3,), with the length of the wall."""
 
-    turn: np.ndarray
+    rotation: np.ndarray
     origin: np.ndarray
     length: float
 
     def place(self, mesh: TriangleMesh, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> TriangleMesh:
-        """A mesh of the wall's frame, first shifted by (x, y, z), in the room's frame."""
-        return moved(moved(mesh, (x, y, z)), self.origin, self.turn)
+        """Shift a mesh by (x, y, z) in the wall's frame and transform it to the room's frame."""
+        return moved(moved(mesh, (x, y, z)), self.origin, self.rotation)
 
 
 def wall_frame(index: int, size: Sequence[float]) -> Frame:
@@ -45,14 +45,14 @@ def wall_frame(index: int, size: Sequence[float]) -> Frame:
 
 
 def slabs(size: Sequence[float]) -> list[TriangleMesh]:
-    """Floor and ceiling of a room [0, size], reaching under and over its outer walls."""
+    """Floor and ceiling of a room [0, size]; they extend below and above its outer walls."""
     t = OUTER_M
     bounds = ((-t, 0.0), (size[2], size[2] + t))
     return [box((-t, -t, low), (size[0] + t, size[1] + t, high)) for low, high in bounds]
 
 
 def wall(start: float, end: float, height: float, thickness: float, openings: Sequence[Opening] = ()) -> TriangleMesh:
-    """A wall from x = ``start`` to ``end`` as solid blocks around its openings."""
+    """A wall from x = ``start`` to x = ``end``, made of solid blocks around its openings."""
     blocks, x = [], start
     for hole in sorted(openings):
         blocks.append(box((x, 0, 0), (hole.left, thickness, height)))
@@ -64,7 +64,7 @@ def wall(start: float, end: float, height: float, thickness: float, openings: Se
 
 
 def window(hole: Opening, thickness: float = OUTER_M) -> TriangleMesh:
-    """A pane at the back of a recess, its frame and cross bar, and a sill that stands out 5 cm."""
+    """A window: a pane at the back of the opening, its frame, bar and handle, and a sill that projects 5 cm."""
     left, right, low, high = hole
     back, bar = thickness - 0.04, 0.05
     solids = [box((left, back, low), (right, thickness, high))]
@@ -82,7 +82,7 @@ def window(hole: Opening, thickness: float = OUTER_M) -> TriangleMesh:
 
 
 def casing(hole: Opening, face: float = 0.0, side: int = -1) -> TriangleMesh:
-    """The trim around a door opening on the wall face at y = ``face``; it stands out towards ``side`` (-1 or 1)."""
+    """The trim around a door opening on the wall face at y = ``face``; it projects towards ``side`` (-1 or 1)."""
     low, high = sorted((face, face + side * 0.015))
     width = 0.07
     posts = [box((x, low, 0), (x + width, high, hole.top + width)) for x in (hole.left - width, hole.right)]
@@ -101,12 +101,12 @@ def door_leaf(hole: Opening, degrees: float) -> TriangleMesh:
 
 
 def closed_back(hole: Opening, thickness: float = OUTER_M) -> TriangleMesh:
-    """A panel that closes a door opening at the far side of the wall."""
+    """A panel that closes a door opening at the back of the wall."""
     return box((hole.left, thickness - 0.04, hole.bottom), (hole.right, thickness, hole.top))
 
 
 def baseboard(length: float, openings: Sequence[Opening] = ()) -> TriangleMesh:
-    """A board 8 cm high and 12 mm thick along the wall, left out at door openings and their trim."""
+    """A baseboard 8 cm high and 12 mm thick along the wall, with gaps at door openings and their trim."""
     boards, x = [], 0.0
     for hole in sorted(o for o in openings if o.bottom == 0.0):
         boards.append(box((x, -0.012, 0), (hole.left - 0.07, 0, 0.08)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Watertight primitive meshes with outward normals: boxes, rounded boxes, solids of revolution, rods, ribbons."""
+"""Watertight primitives with outward normals: boxes, rounded boxes, solids of revolution, rods and ribbons."""
 
 from collections.abc import Sequence
 
@@ -11,34 +11,34 @@ Vector = Sequence[float] | np.ndarray
 
 
 def rotation(axis: Vector, degrees: float) -> np.ndarray:
-    """Rotation matrix (3, 3) about ``axis`` by ``degrees``, counter-clockwise seen against the axis."""
+    """Rotation matrix (3, 3) about ``axis`` by ``degrees``, by Rodrigues' formula (right-handed)."""
     x, y, z = np.asarray(axis, float) / np.linalg.norm(axis)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     angle = np.radians(degrees)
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
 
 
-def moved(mesh: TriangleMesh, offset: Vector = (0.0, 0.0, 0.0), turn: np.ndarray | None = None) -> TriangleMesh:
-    """The mesh rotated by ``turn`` (3, 3) about the origin, then shifted by ``offset`` (3,), metres."""
-    vertices = mesh.vertices if turn is None else mesh.vertices @ turn.T
+def moved(mesh: TriangleMesh, offset: Vector = (0.0, 0.0, 0.0), matrix: np.ndarray | None = None) -> TriangleMesh:
+    """The mesh rotated about the origin by ``matrix`` (3, 3), then shifted by ``offset`` (3,), metres."""
+    vertices = mesh.vertices if matrix is None else mesh.vertices @ matrix.T
     return TriangleMesh(vertices + np.asarray(offset, float), mesh.faces)
 
 
 def merged(meshes: Sequence[TriangleMesh]) -> TriangleMesh:
-    """One mesh that holds all faces of ``meshes`` (a soup: nothing is welded or cut)."""
+    """All meshes as one; their vertices and faces stay separate."""
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes])
     faces = [m.faces + start for m, start in zip(meshes, starts[:-1], strict=True)]
     return TriangleMesh(np.concatenate([m.vertices for m in meshes]), np.concatenate(faces).astype(np.int64))
 
 
 def face_cross(mesh: TriangleMesh) -> np.ndarray:
-    """Cross product (f, 3) of each face's edges: along its normal, twice its area long."""
+    """Cross products (f, 3) of two edges of each face: along its normal, with a length of twice its area."""
     a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
     return np.cross(b - a, c - a)
 
 
 def volume(mesh: TriangleMesh) -> float:
-    """Signed volume of a closed mesh in m^3: positive where the normals point outwards."""
+    """Signed volume of a closed mesh, m^3: positive if its normals point outwards."""
     return float((mesh.vertices[mesh.faces[:, 0]] * face_cross(mesh)).sum() / 6.0)
 
 
@@ -51,13 +51,13 @@ def box(low: Vector, high: Vector) -> TriangleMesh:
 
 
 def rounded_box(low: Vector, high: Vector, radius: float, segments: int = 4) -> TriangleMesh:
-    """A box whose edges and corners are rounded: a cushion where ``radius`` nears half the thinnest side.
+    """A box with rounded edges and corners; a large radius gives a cushion.
 
     Args:
         low: (3,) lower corner of the bounding box, metres.
-        high: (3,) upper corner.
-        radius: rounding radius in metres, at most half the shortest side.
-        segments: steps from a flat side to the middle of a rounded edge.
+        high: (3,) upper corner of the bounding box, metres.
+        radius: rounding radius, metres, at most half the shortest side.
+        segments: number of steps from a flat side to the middle of a rounded edge.
     """
     centre = (np.asarray(low, float) + np.asarray(high, float)) / 2.0
     half = (np.asarray(high, float) - np.asarray(low, float)) / 2.0
@@ -85,7 +85,7 @@ def _box_side(lines: list[np.ndarray], half: np.ndarray, axis: int, side: int) -
 
 
 def _welded(triangles: np.ndarray) -> TriangleMesh:
-    """A mesh from (t, 3, 3) corners: equal corners (to 1 nm) become one vertex, empty faces go."""
+    """A mesh from triangles (t, 3, 3): corners equal to 1 nm become one vertex, and degenerate faces are dropped."""
     keys = np.round(triangles.reshape(-1, 3), 9) + 0.0
     vertices, inverse = np.unique(keys, axis=0, return_inverse=True)
     faces = inverse.reshape(-1, 3)
@@ -94,13 +94,13 @@ def _welded(triangles: np.ndarray) -> TriangleMesh:
 
 
 def lathe(profile: Sequence[tuple[float, float]] | np.ndarray, segments: int = 24, loop: bool = False) -> TriangleMesh:
-    """A solid of revolution about z.
+    """A solid of revolution around the z axis.
 
     Args:
-        profile: (k, 2) radius and height in metres. Open profiles run from the axis (radius 0) below to the axis above;
-            loops run counter-clockwise in the (radius, height) plane.
-        segments: steps around the axis.
-        loop: True closes the profile on itself (a ring, a shade) instead of on the axis.
+        profile: (k, 2) radius and height, metres. An open profile runs from the axis (radius 0) at the bottom to the
+            axis at the top; a loop runs counter-clockwise in the (radius, height) plane.
+        segments: number of steps around the axis.
+        loop: whether the profile is a closed loop, as for a ring or a lamp shade.
     """
     rings = np.asarray(profile, float)
     angles = np.arange(segments) * (2.0 * np.pi / segments)
@@ -116,13 +116,13 @@ def lathe(profile: Sequence[tuple[float, float]] | np.ndarray, segments: int = 2
 
 
 def cylinder(radius: float, height: float, segments: int = 20, top_radius: float | None = None) -> TriangleMesh:
-    """An upright cylinder (or truncated cone) on z = 0, axis z; metres."""
+    """A cylinder or truncated cone around the z axis that stands on z = 0; metres."""
     top = radius if top_radius is None else top_radius
     return lathe([(0.0, 0.0), (radius, 0.0), (top, height), (0.0, height)], segments)
 
 
 def sphere(radius: float, center: Vector = (0.0, 0.0, 0.0), segments: int = 32) -> TriangleMesh:
-    """A UV sphere with its vertices on the true sphere; ``segments`` steps around, half as many from pole to pole."""
+    """A UV sphere with vertices on the exact sphere; ``segments`` steps around, half of that from pole to pole."""
     angles = np.linspace(0.0, np.pi, segments // 2 + 1)
     profile = np.stack([radius * np.sin(angles), -radius * np.cos(angles)], axis=1)
     profile[[0, -1], 0] = 0.0
@@ -130,28 +130,28 @@ def sphere(radius: float, center: Vector = (0.0, 0.0, 0.0), segments: int = 32) 
 
 
 def torus(major: float, minor: float, segments: int = 32) -> TriangleMesh:
-    """A ring about z: circle radius ``major``, tube radius ``minor``, metres."""
+    """A torus around the z axis with radii ``major`` and ``minor`` (tube), metres."""
     angles = np.arange(segments // 2) * (4.0 * np.pi / segments)
     return lathe(np.stack([major + minor * np.cos(angles), minor * np.sin(angles)], axis=1), segments, loop=True)
 
 
 def rod(start: Vector, end: Vector, radius: float, end_radius: float | None = None, segments: int = 14) -> TriangleMesh:
-    """A round bar between two points (3,), thinning to ``end_radius`` at its end; metres."""
+    """A round rod between two points (3,), tapering to ``end_radius`` at its end; metres."""
     axis = np.asarray(end, float) - np.asarray(start, float)
     length = float(np.linalg.norm(axis))
     normal = np.cross([0.0, 0.0, 1.0], axis)
     degrees = float(np.degrees(np.arctan2(np.linalg.norm(normal), axis[2])))
-    turn = rotation(normal if np.linalg.norm(normal) > 1e-12 else [1.0, 0.0, 0.0], degrees)
-    return moved(cylinder(radius, length, segments, end_radius), start, turn)
+    matrix = rotation(normal if np.linalg.norm(normal) > 1e-12 else [1.0, 0.0, 0.0], degrees)
+    return moved(cylinder(radius, length, segments, end_radius), start, matrix)
 
 
 def ribbon(path: np.ndarray, sides: np.ndarray, widths: np.ndarray, thickness: float) -> TriangleMesh:
-    """A closed thin strip along a curve: a leaf, a bent board.
+    """A thin closed strip along a curve, such as a leaf or a bent board.
 
     Args:
-        path: (k, 3) middle line, metres.
+        path: (k, 3) centre line, metres.
         sides: (k, 3) unit vectors across the strip.
-        widths: (k,) width at each point, above zero.
+        widths: (k,) width at each point of the path, metres, above 0.
         thickness: metres.
     """
     normals = np.cross(np.gradient(path, axis=0), sides)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Free places for a scanner on a floor."""
+"""Chooses free sensor positions above a floor."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,15 @@ from fastsdf.errors import InputError
 from fastsdf.synthetic.directions import even_directions
 from fastsdf.synthetic.raycast import RayScene
 
-_CLEARANCE_M = 0.3
-_MARGIN_M = 0.5
-_HEAD_M = (1.25, 1.75)
-_CANDIDATES = 400
+# Chosen, like a scanner on a tripod.
+_CLEARANCE_M = 0.3  # least distance from every surface
+_MARGIN_M = 0.5  # distance from the border of the zone
+_HEIGHT_M = (1.25, 1.75)  # above the floor, lowest and highest
+_CANDIDATES = 400  # random positions per zone; chosen: enough of them are free in a furnished room
 
 
 class Zone(NamedTuple):
-    """A rectangle of floor to stand on: its corner (x, y, z) and its extent along x and y, metres."""
+    """A rectangle of floor for sensor positions: its corner (x, y, z) and its extent along x and y, metres."""
 
     corner: np.ndarray
     length: float
@@ -24,15 +25,24 @@ class Zone(NamedTuple):
 
 
 def free_stations(rng: np.random.Generator, rays: RayScene, zone: Zone, count: int) -> np.ndarray:
-    """``count`` places (count, 3) in free air, far apart: each next one is the candidate farthest from those chosen.
+    """Choose positions in free air that are far apart, by farthest point sampling of random candidates.
 
-    They stand 0.5 m inside the zone, 1.25 to 1.75 m above its floor, at least 0.3 m from every surface.
+    They lie at least 0.5 m inside the zone, 1.25 to 1.75 m above its floor and 0.3 m from every surface.
+
+    Args:
+        rng: random generator for the candidates.
+        rays: the scene.
+        zone: floor below the positions.
+        count: number of positions.
+
+    Returns:
+        (count, 3).
 
     Raises:
         InputError: fewer than ``count`` of the candidates are free.
     """
-    low = np.array([_MARGIN_M, _MARGIN_M, _HEAD_M[0]])
-    high = np.array([zone.length - _MARGIN_M, zone.width - _MARGIN_M, _HEAD_M[1]])
+    low = np.array([_MARGIN_M, _MARGIN_M, _HEIGHT_M[0]])
+    high = np.array([zone.length - _MARGIN_M, zone.width - _MARGIN_M, _HEIGHT_M[1]])
     candidates = rng.uniform(low, high, (_CANDIDATES, 3)) + zone.corner
     candidates = candidates[rays.distance(candidates) > _CLEARANCE_M]
     free = [p for p in candidates if _in_air(rays, p)]
@@ -47,8 +57,8 @@ def free_stations(rng: np.random.Generator, rays: RayScene, zone: Zone, count: i
     return pool[chosen]
 
 
-def _in_air(rays: RayScene, place: np.ndarray) -> bool:
-    """True if every ray from ``place`` meets the front of a face first."""
+def _in_air(rays: RayScene, position: np.ndarray) -> bool:
+    """Whether every ray from ``position`` first hits the front of a face."""
     directions = even_directions(6.0)[0]
-    hits = rays.cast(place, directions)
+    hits = rays.cast(position, directions)
     return bool(((hits.normal * directions).sum(axis=1) < 0).all())

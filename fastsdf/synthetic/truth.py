@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Truth to measure recall on: the surface that some station sees, with marks for thin solids and for planar surface."""
+"""Ground truth for recall: samples of the visible surface, with flags for thin solids and planar surface."""
 
 from typing import NamedTuple
 
@@ -9,21 +9,21 @@ from fastsdf.synthetic.raycast import RayScene
 from fastsdf.synthetic.scanner import visible_samples
 from fastsdf.synthetic.scene import Scene
 
-THIN_M = 0.06
-_RINGS_M = (0.1, 0.075, 0.05, 0.025)
-_SPOKES = 12
-_LIFT_M = 0.02
-_FLAT_M = 1e-4
+THIN_M = 0.06  # largest thickness of a thin solid; chosen: boards, doors and table tops are thinner
+_RINGS_M = (0.1, 0.075, 0.05, 0.025)  # radii of the rings of test points in the tangent disc; chosen
+_SPOKES = 12  # test points per ring; chosen
+_LIFT_M = 0.02  # height of the test points above the surface; chosen
+_FLAT_M = 1e-4  # tolerated deviation from a plane; above the float32 rounding of the distances
 
 
 class Truth(NamedTuple):
-    """Even samples of a scene's visible surface.
+    """Area-uniform samples of the visible surface of a scene.
 
     Attributes:
         points: (n, 3) metres.
         normals: (n, 3) unit vectors into the air.
-        thin: (n,) bool, True where a ray into the solid leaves it within 6 cm.
-        planar: (n,) bool, True where all surface within 10 cm is one plane with nothing on it or 2 cm before it.
+        thin: (n,) bool, True where the solid below is thinner than 6 cm along the normal.
+        planar: (n,) bool, True where all surface within 10 cm lies in one plane, with 2 cm of free air above it.
     """
 
     points: np.ndarray
@@ -37,7 +37,12 @@ class Truth(NamedTuple):
 
 
 def visible_truth(scene: Scene, n: int, seed: int = 0) -> Truth:
-    """``n`` area-uniform samples of the surface that some station sees from its front, with their marks.
+    """Sample the visible surface of a scene uniformly by area and set its flags.
+
+    Args:
+        scene: the scene with its sensor positions.
+        n: number of samples.
+        seed: random seed.
 
     Raises:
         InputError: less than about one part in sixty of the surface is visible.
@@ -49,14 +54,15 @@ def visible_truth(scene: Scene, n: int, seed: int = 0) -> Truth:
 
 
 def thin_points(rays: RayScene, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(n,) True where the solid below a surface point (n, 3) ends within 6 cm along its normal."""
+    """(n,) True where the solid below a surface point (n, 3) is thinner than 6 cm along its normal."""
     return rays.cast(points - 1e-4 * normals, -normals).range_m < THIN_M
 
 
 def planar_points(rays: RayScene, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(n,) True where the tangent disc of 10 cm is surface, to 0.1 mm, with 2 cm of air before it.
+    """(n,) True where the surface within 10 cm of a point (n, 3) is flat to 0.1 mm, with 2 cm of free air above it.
 
-    Forty-eight places of the disc, lifted by 2 cm into the air, must be exactly that far from the nearest surface.
+    48 test points of the tangent disc, lifted by 2 cm into the air, must have exactly this distance to the nearest
+    surface.
     """
     across = np.cross(normals, np.where(np.abs(normals[:, :1]) < 0.7, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     across /= np.linalg.norm(across, axis=1, keepdims=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.config.models import FitConfig
-from fastsdf.training.cuda_graph import Replayed
+from fastsdf.training.cuda_graph import CudaGraph
 from fastsdf.training.step import StepSettings, TrainState, step_settings, train_step
 
 
@@ -35,7 +35,7 @@ class CapturedSteps:
         self._table = torch.empty((config.training.steps, 4), dtype=state.field.table.dtype, device=device)
         self.reschedule(config)
         self._position = torch.tensor([state.step], device=device)
-        self._by_count: dict[int, Replayed] = {}
+        self._by_count: dict[int, CudaGraph] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
     def reschedule(self, config: FitConfig) -> None:
@@ -49,7 +49,7 @@ class CapturedSteps:
         """The terms of the step, which must be the one after the last."""
         count = self._settings[step].level_count
         if count not in self._by_count:
-            self._by_count[count] = Replayed(partial(self._step, count), self._state.sampler.generator, self._pool)
+            self._by_count[count] = CudaGraph(partial(self._step, count), self._state.sampler.generator, self._pool)
         return self._by_count[count]().clone()
 
     def _step(self, count: int) -> Tensor:

@@ -85,16 +85,27 @@ def load_trained(path: Path, device: str = "auto") -> TrainedField:
     return TrainedField(field, prepared, config, content["step"], content["seconds"], tuple(content["history"]))
 
 
-def resume_session(run: RunFolder) -> Session:
+def resume_session(run: RunFolder, device: str | None = None) -> Session:
     """The session of an unfinished run as it was saved.
+
+    On a device of another type than the run's, the samples of the remaining steps are drawn from a new seed: a
+    generator's state has no meaning there.
+
+    Args:
+        run: the run folder.
+        device: where to resume: auto, cpu, cuda or cuda:N; None: where the configuration says.
 
     Raises:
         CheckpointError: if the run is already finished, or as `load_trained`.
+        ConfigError: if the device is not there.
+        BackendUnavailable: if the run asked for a backend by name that cannot run there.
     """
     content = read_checkpoint(run.checkpoint)
     if content["finished"]:
         raise CheckpointError(f"{run.path} is already finished; mesh it with 'fastsdf mesh {run.path} -o OUT.ply'")
     config = _config(content, run.checkpoint)
+    if device is not None:
+        config = config.model_copy(update={"device": device})
     device = choose_device(config.device)
     spec = FieldSpec.from_state(content["spec"])
     backend, reason = choose_backend(config, device, spec.grid)
@@ -102,7 +113,7 @@ def resume_session(run: RunFolder) -> Session:
     state = new_state(spec, prepared.training, config, backend, device)
     state.field.load_state_dict(content["weights"])
     state.optimizer.load_state_dict(content["optimizer"])
-    state.sampler.generator.set_state(content["generator"])
+    _restore_generator(state.sampler.generator, content["generator"], config.seed + content["step"])
     state.step, state.seconds, state.history = content["step"], content["seconds"], content["history"]
     return Session(config, prepared, state, device, reason)
 
@@ -123,6 +134,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if found != FORMAT:
         raise CheckpointError(f"{path} has format {found}, this version reads {FORMAT}; fit again")
     return content
+
+
+def _restore_generator(generator: torch.Generator, saved: torch.Tensor, seed: int) -> None:
+    """Sets the saved state, or a new seed if the state is that of a generator on another type of device."""
+    if saved.shape == generator.get_state().shape:
+        generator.set_state(saved)
+    else:
+        generator.manual_seed(seed)
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
@@ -151,7 +170,7 @@ def _content(trained: TrainedField) -> dict[str, Any]:
         "normals": _tensor(scan.surface.normals),
         "confidence": _tensor(scan.surface.confidence),
         "spacing": _tensor(scan.surface.spacing),
-        "trust": _tensor(scan.surface.trust),
+        "trust": _tensor(scan.surface.normal_weight),
         "views": None if scan.surface.views is None else _tensor(scan.surface.views),
         "colors": None if scan.colors is None else torch.as_tensor(scan.colors),
         "measured": None if scan.measured is None else _tensor(scan.measured),
@@ -171,9 +190,11 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     transform, facts = SceneTransform(**content["transform"]), content["facts"]
     points, normals, confidence, spacing = (content[k].numpy() for k in ("points", "normals", "confidence", "spacing"))
     corners = np.asarray(transform.lower), np.asarray(transform.upper)
-    trust = _array(content, "trust")
-    trust = np.ones_like(spacing) if trust is None else trust
-    surface = SurfacePoints(points, normals, confidence, spacing, trust, *corners, _array(content, "views"))
+    weight = _array(content, "trust")
+    weight = np.ones_like(spacing) if weight is None else weight
+    surface = SurfacePoints(points, normals, confidence, spacing, weight, *corners, _array(content, "views"))
+    if "sign_evidence" in facts:  # its name in older checkpoints
+        facts = {**facts, "inside_outside_evidence": facts["sign_evidence"]}
     noise_m = facts.get("fitted_noise_m", facts["noise_m"])  # older checkpoints have one noise
     colors, measured, held_out = (_array(content, name) for name in ("colors", "measured", "held_out"))
     return PreparedScan(transform, surface, noise_m, facts, colors, measured, held_out)

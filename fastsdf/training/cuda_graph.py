@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Replayed:
+class CudaGraph:
     """A function without arguments, run by Python the first time and replayed as a CUDA graph from the second on.
 
     The function must read and write the same tensors on one CUDA device at each call, and must not wait for it. Memory

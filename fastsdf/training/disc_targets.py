@@ -35,7 +35,7 @@ def pool_size(points: int, most: int, device: torch.device | str) -> int:
 
 
 def disc_distance(
-    samples: Tensor, index: PointIndex, normals: Tensor, spacing: Tensor, confidence: Tensor, trust: Tensor
+    samples: Tensor, index: PointIndex, normals: Tensor, spacing: Tensor, confidence: Tensor, normal_weight: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Interval (m,), (m,) of the signed distance to the discs of the nearest points and its confidence (m,).
 
@@ -50,8 +50,8 @@ def disc_distance(
         normals: (n, 3) unit normals into the air.
         spacing: (n,) local point spacing.
         confidence: (n,) that a normal points into the air, 0 to 1.
-        trust: (n,) in the axis of a normal, 0 to 1. Where there is none, all that is known is that the surface is no
-            further than the nearest point.
+        normal_weight: (n,) certainty of the axis of a normal, 0 to 1; more counts as 1. At 0 all that is known is that
+            the surface is no further away than the nearest point.
     """
     gap, nearest = index.query(samples, NEIGHBOURS)
     own = normals[nearest]
@@ -60,8 +60,9 @@ def disc_distance(
     weight = torch.exp(-0.5 * along / spacing[nearest].square()) + 1e-12
     weight = weight * (dot(own, own[:, :1]) > AGREEING_COSINE)
     total = weight.sum(1)
-    distance, sure = (weight * offset).sum(1) / total, (weight * trust[nearest]).sum(1) / total
-    sure = sure.clamp_max(1)
+    distance = (weight * offset).sum(1) / total
+    # Clamped before the mean: the heavy normal of one point on a plane must not make its uncertain neighbours certain.
+    sure = (weight * normal_weight[nearest].clamp_max(1)).sum(1) / total
     middle, slack = sure * distance, (1 - sure) * gap[:, 0]
     past = -distance - KNOWN_DEPTH_SPACINGS * spacing[nearest[:, 0]]
     upper = torch.where(past > 0, past.maximum(middle + slack), middle + slack)
@@ -73,7 +74,7 @@ def near_targets(
     normals: Tensor,
     spacing: Tensor,
     confidence: Tensor,
-    trust: Tensor,
+    normal_weight: Tensor,
     drawn: Tensor,
     shifts: Tensor,
     spread: float,
@@ -82,7 +83,7 @@ def near_targets(
 
     Args:
         index: of the points.
-        normals, spacing, confidence, trust: of the points, in one type and on one device, see `disc_distance`.
+        normals, spacing, confidence, normal_weight: of the points, in one type and on one device, see `disc_distance`.
         drawn: (m,) int64 indices of the points to scatter around.
         shifts: (m, 3) standard normal draws, one for each of these.
         spread: standard deviation of the shifts in local spacings.
@@ -91,6 +92,6 @@ def near_targets(
     size = chunk_size(points.device, *CHUNK)
     for chosen, shift in zip(drawn.split(size), shifts.split(size), strict=True):
         samples = points[chosen] + spread * spacing[chosen, None] * shift
-        found = (samples, *disc_distance(samples, index, normals, spacing, confidence, trust))
+        found = (samples, *disc_distance(samples, index, normals, spacing, confidence, normal_weight))
         parts.append([values.float() for values in found])
     return NearTargets(*(torch.cat(p) for p in zip(*parts, strict=True)))

@@ -62,9 +62,9 @@ class Sampler:
             return torch.as_tensor(values, dtype=kind, device=device)
 
         weights = on_device(surface.spacing, torch.float64) ** config.density_exponent
-        weights *= 1 + config.rough_weight * (1 - on_device(surface.trust, torch.float64).clamp_max(1))
+        weights *= 1 + config.rough_weight * (1 - on_device(surface.normal_weight, torch.float64).clamp_max(1))
         self._cumulative = weights.cumsum(0) / weights.sum()
-        weighted = surface.normals * surface.trust[:, None]
+        weighted = surface.normals * surface.normal_weight[:, None]
         self._surface = _rows(on_device(a) for a in (surface.points, weighted, surface.confidence))
         pool = self._near_pool(surface, config) if config.near_points else _EMPTY_POOL
         self._pool = _rows(on_device(a) for a in pool)
@@ -106,7 +106,7 @@ class Sampler:
         index, spacing = point_index(there(surface.points)), there(surface.spacing)
         shape = (size - on_rays, 3)
         shifts = torch.randn(shape, generator=self.generator, device=spacing.device, dtype=torch.float64)
-        rest = there(surface.normals), spacing, there(surface.confidence), there(surface.trust)
+        rest = there(surface.normals), spacing, there(surface.confidence), there(surface.normal_weight)
         around = near_targets(index, *rest, drawn=self._scan_points(shape[0]), shifts=shifts, spread=config.near_spread)
         if not on_rays:
             return around

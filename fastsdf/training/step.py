@@ -91,6 +91,14 @@ def step_settings(step: int, field_: HashGridSDF, config: FitConfig) -> StepSett
     return StepSettings(t, levels, count, fade, h, epsilon, schedules.rate_factor(t, training.rate))
 
 
+def unlocked_levels(step: int, field_: HashGridSDF, config: FitConfig) -> float:
+    """Grid levels that ``step`` steps have unlocked, the last one faded; all of them if no schedule says otherwise."""
+    training, num_levels = config.training, field_.spec.grid.num_levels
+    if training.steps is None or training.levels.unlock_end is None:
+        return float(num_levels)
+    return schedules.active_levels(step / training.steps, num_levels, training.levels)
+
+
 def loss_terms(field_: HashGridSDF, batch: TrainBatch, s: StepSettings, config: FitConfig) -> dict[str, Tensor]:
     """The unweighted loss terms of a batch, by name; terms of weight 0 and means over no points are left out.
 

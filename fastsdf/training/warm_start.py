@@ -11,7 +11,7 @@ from fastsdf.field.network import HashGridSDF
 from fastsdf.prepare.normalize import BOX_PADDING
 from fastsdf.training.adam import Adam, ParameterGroup
 from fastsdf.training.backend_kernels import adam_update_for
-from fastsdf.training.cuda_graph import Replayed
+from fastsdf.training.cuda_graph import CudaGraph
 
 POINTS_PER_STEP = 4096
 RATE = 2e-3
@@ -65,6 +65,6 @@ def warm_start(
         optimizer.step(torch.autograd.grad(loss, optimizer.params))
         return loss.detach()
 
-    run = Replayed(step, generator) if field.table.is_cuda and field.fuses("central") else step
+    run = CudaGraph(step, generator) if field.table.is_cuda and field.fuses("central") else step
     for _ in range(steps):
         run()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A run in a browser: scan, mesh, sections of the field, levels; the surface as it grows. Needs the extra ``view``.
+"""Shows a run in a browser: scan, mesh, sections and levels of the field, or a training. Needs the extra ``view``.
 
-``server`` (viser), ``jobs`` (work of one thread), ``content`` (what is shown), ``coloring``, ``glb`` (a mesh for the
-browser), ``planes`` (sections as pictures), ``places`` (cameras), ``stage`` (the things in the scene), ``panel``
-(controls), ``growing`` (training).
+In: a fitted field or a training session. Out: a web server. `panel` holds the controls of a finished run and `growing`
+shows a training. Both draw with ``stage`` (objects of the browser's scene), which ``server`` sends to browsers through
+viser. Start reading at `panel`.
 """

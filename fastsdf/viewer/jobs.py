@@ -1,42 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""Work that browsers ask for, done one piece after the other by the thread that owns the field."""
+"""A queue of the work that browsers request; the thread that owns the field runs it."""
 
 import threading
 from collections.abc import Callable
 
-Work = Callable[[], None]
+Job = Callable[[], None]
 
 
 class Jobs:
-    """A queue of named pieces of work; asking again for a name replaces what waits under it.
+    """A queue of named jobs, in which a new job replaces a waiting job of the same name.
 
-    A slider that is dragged asks many times a second: only its last position is worked on. Any thread may ask; one
-    thread works, because kernels on a CPU share their threads.
+    A dragged slider submits many jobs per second, of which only the last one is run. Any thread may submit jobs, but
+    only one thread runs them, because all kernels on a CPU share one thread pool.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, Work] = {}
+        self._waiting: dict[str, Job] = {}
         self._changed = threading.Condition()
 
-    def ask(self, name: str, work: Work) -> None:
-        """Puts work at the end of the queue, in the place of what waits under the same name."""
+    def submit(self, name: str, job: Job) -> None:
+        """Put a job at the end of the queue and remove a waiting job of the same name."""
         with self._changed:
             self._waiting.pop(name, None)
-            self._waiting[name] = work
+            self._waiting[name] = job
             self._changed.notify()
 
-    def work_off(self) -> None:
-        """Does what waits, and what is asked for meanwhile, until nothing does."""
-        while (work := self._take()) is not None:
-            work()
+    def run_pending(self) -> None:
+        """Run jobs, including those submitted meanwhile, until the queue is empty."""
+        while (job := self._take()) is not None:
+            job()
 
-    def work_forever(self) -> None:
-        """Waits for work and does it, until the thread is interrupted."""
+    def run_forever(self) -> None:
+        """Run jobs as they are submitted, until the thread is interrupted."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-            self.work_off()
+            self.run_pending()
 
-    def _take(self) -> Work | None:
+    def _take(self) -> Job | None:
         with self._changed:
             return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None

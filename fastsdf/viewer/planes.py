@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Sections of the field as pictures in space: blue in solid, red in the air, a black line at u = 0."""
+"""Draws sections of the field as pictures placed in space: blue in solids, red in the air, black at u = 0."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from fastsdf.numerics.colormap import on_scale
+from fastsdf.numerics.colormap import interpolate_colors
 from fastsdf.rendering.sections import Section
 
+# uint8 RGB; the scale RdBu of matplotlib, as in the report
 COLORS = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)], dtype=np.float64)
-BANDS = 12
-SMALLEST_SCALE_M = 1e-9
-TURNS = {  # w, x, y, z: a picture's columns, rows and depth to the two axes of a plane and its normal
+BANDS = 12  # colour steps from 0 to either end of the scale, as in the report
+MIN_SCALE_M = 1e-9  # guards against a colour scale of zero length
+ROTATIONS = {  # normal axis -> quaternion w, x, y, z from columns, rows and depth of the picture to the world
     0: (0.5, 0.5, 0.5, 0.5),
     1: (0.5**0.5, 0.5**0.5, 0.0, 0.0),
     2: (1.0, 0.0, 0.0, 0.0),
@@ -19,45 +20,50 @@ TURNS = {  # w, x, y, z: a picture's columns, rows and depth to the two axes of 
 
 
 class Plane(NamedTuple):
-    """A picture in space.
+    """A picture placed in space.
 
     Attributes:
         pixels: (rows, columns, 3) uint8; columns run along the plane's first axis, rows along its second.
-        middle: (3,) where its middle lies, world units.
-        width, height: its sides, world units.
-        turn: quaternion w, x, y, z from the picture's axes to the world's.
+        center: (3,) centre of the picture, world units.
+        width, height: size of the picture, world units.
+        rotation: quaternion w, x, y, z from the axes of the picture to those of the world.
     """
 
     pixels: np.ndarray
-    middle: np.ndarray
+    center: np.ndarray
     width: float
     height: float
-    turn: tuple[float, float, float, float]
+    rotation: tuple[float, float, float, float]
 
 
 def plane_picture(section: Section, axis: int, position: float) -> Plane:
-    """The picture of a section of the field across coordinate ``axis`` at ``position``.
+    """Draw a section of the field.
 
-    The colours end at the largest distance in the air, as in the report, and go in steps of a twelfth of it.
+    The colour scale ends at the largest distance in the air and has twelve steps up to it, as in the report.
+
+    Args:
+        section: the section.
+        axis: index of the axis that is perpendicular to it.
+        position: coordinate of the section along this axis, world units.
     """
     pixels = section_pixels(section.values)
     pitch = section.across[1] - section.across[0]
-    middle = np.insert([section.across[[0, -1]].mean(), section.along[[0, -1]].mean()], axis, position)
+    center = np.insert([section.across[[0, -1]].mean(), section.along[[0, -1]].mean()], axis, position)
     rows, columns = section.values.shape
-    return Plane(pixels, middle, float(columns * pitch), float(rows * pitch), TURNS[axis])
+    return Plane(pixels, center, float(columns * pitch), float(rows * pitch), ROTATIONS[axis])
 
 
 def section_pixels(values: np.ndarray) -> np.ndarray:
-    """(rows, columns, 3) uint8 colours of signed distances (rows, columns)."""
-    limit = max(float(values.max()), SMALLEST_SCALE_M)
+    """Colours (rows, columns, 3) uint8 of signed distances (rows, columns)."""
+    limit = max(float(values.max()), MIN_SCALE_M)
     share = np.clip((np.floor(BANDS * values / limit) + 0.5) / BANDS, -1.0, 1.0)
-    pixels = on_scale((share + 1) / 2, COLORS).round().astype(np.uint8)
+    pixels = interpolate_colors((share + 1) / 2, COLORS).round().astype(np.uint8)
     pixels[on_zero_line(values)] = 0
     return pixels
 
 
 def on_zero_line(values: np.ndarray) -> np.ndarray:
-    """(rows, columns) bool: pixels with a neighbour to a side of the other sign."""
+    """(rows, columns) bool: pixels whose sign differs from that of one of their four neighbours."""
     solid = values < 0
     line = np.zeros(solid.shape, dtype=bool)
     for axis in (0, 1):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The web server. The only place that imports viser, which is optional."""
+"""Starts and stops the web server. This is the only module that imports viser, which is optional."""
 
 import contextlib
 import io
@@ -11,15 +11,15 @@ from fastsdf.errors import InputError
 from fastsdf.system.optional_import import needed_for
 
 Server: TypeAlias = Any  # viser's ViserServer
-ANY_PORT = 0
-LAST_PORT = 65535
+ANY_PORT = 0  # the operating system chooses a free port
+MAX_PORT = 65535  # the largest TCP port
 
 
 def load_viser() -> ModuleType:
-    """The module ``viser``, imported on the first call.
+    """Import ``viser``.
 
     Raises:
-        InputError: if it is not installed.
+        InputError: viser is not installed.
     """
     with needed_for("the viewer needs viser", "pip install viser fast-simplification"):
         import viser
@@ -27,33 +27,37 @@ def load_viser() -> ModuleType:
 
 
 def open_server(host: str, port: int) -> Server:
-    """A server that browsers can connect to; it works in threads of its own until `close_server`.
+    """Start a server that browsers can connect to; it runs in its own threads until `close_server`.
 
     Args:
-        host: address to listen at; 127.0.0.1 lets in only this machine.
-        port: number of the port; 0 takes any free one.
+        host: address to listen at; 127.0.0.1 admits only browsers on this machine.
+        port: TCP port; 0 for any free one.
 
     Raises:
-        InputError: if viser is missing, or the address cannot be had.
+        InputError: viser is not installed, or the address cannot be used.
     """
     viser = load_viser()
     check_address(host, port)
-    with contextlib.redirect_stdout(io.StringIO()):  # the banner
+    with contextlib.redirect_stdout(io.StringIO()):  # hides viser's banner
         server = viser.ViserServer(host=host, port=port, label="fastsdf", verbose=False)
     server.gui.configure_theme(show_logo=False, show_share_button=False)
     return server
 
 
 def close_server(server: Server) -> None:
-    """Ends a server; browsers say that they lost it."""
+    """Stop a server; connected browsers report that the connection is lost."""
     with contextlib.redirect_stdout(io.StringIO()):
         server.stop()
 
 
 def check_address(host: str, port: int) -> None:
-    """Raises InputError if nobody can listen at an address (viser would try others)."""
-    if not ANY_PORT <= port <= LAST_PORT:
-        raise InputError(f"--port is {port}; give a number from 1 to {LAST_PORT}, or 0 for any free port")
+    """Check that an address can be listened at; viser itself would silently take another port.
+
+    Raises:
+        InputError: the address cannot be used.
+    """
+    if not ANY_PORT <= port <= MAX_PORT:
+        raise InputError(f"--port is {port}; give a number from 1 to {MAX_PORT}, or 0 for any free port")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:
@@ -66,7 +70,7 @@ def check_address(host: str, port: int) -> None:
 
 
 def address_of(server: Server) -> str:
-    """The address that a browser on this machine opens."""
+    """The URL of the server for a browser on this machine."""
     host = server.get_host()
     name = "localhost" if host in ("0.0.0.0", "127.0.0.1", "::", "::1") else host
     return f"http://{name}:{server.get_port()}"

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""The things that stand in the browser's scene: points, a mesh, sections, and the camera."""
+"""The objects of the browser's scene: points, a mesh, sections and the camera."""
 
 from typing import Any
 
 import numpy as np
 
 from fastsdf.geometry import TriangleMesh
+from fastsdf.viewer.camera_positions import CameraPosition, field_of_view
 from fastsdf.viewer.glb import mesh_glb
 from fastsdf.viewer.light import before_tone_mapping
-from fastsdf.viewer.places import Place, field_of_view
 from fastsdf.viewer.planes import Plane
 from fastsdf.viewer.server import Server
 
-POINT_SHARE = 0.4
-NEAR_SHARE, FAR_SHARE = 2e-4, 20.0
-BACKGROUND_COLOR = (237, 242, 247)
+POINT_SHARE = 0.4  # size of a drawn point in point spacings; chosen by eye
+NEAR_SHARE, FAR_SHARE = 2e-4, 20.0  # near and far plane in sizes of the scene; chosen, not swept
+BACKGROUND_COLOR = (237, 242, 247)  # uint8 sRGB; as in the report
 AXES = ("x", "y", "z")
 
 
 class Stage:
-    """The scene of a server.
+    """The scene that a server shows.
 
     Args:
-        server: where it is shown.
-        offset_m: (3,) what is taken from all world coordinates.
+        server: the server.
+        offset_m: (3,) offset subtracted from all world coordinates.
     """
 
     def __init__(self, server: Server, offset_m: np.ndarray):
@@ -36,7 +36,7 @@ class Stage:
         server.gui.main_panel.dock_right()
 
     def show_points(self, points_m: np.ndarray, colors: np.ndarray, size_m: float) -> None:
-        """Points (n, 3) in the world with colours (n, 3) uint8, drawn as squares of a size."""
+        """Show world points (n, 3) with colours (n, 3) uint8 as squares of edge ``size_m``."""
         self._parts["scan"] = self._server.scene.add_point_cloud(
             "/scan",
             self._local(points_m),
@@ -48,55 +48,55 @@ class Stage:
         )
 
     def show_mesh(self, mesh: TriangleMesh, colors: np.ndarray, two_sided: bool = False) -> None:
-        """A mesh of the world in colours (v, 3) uint8."""
+        """Show a mesh in world coordinates with vertex colours (v, 3) uint8."""
         data = mesh_glb(self._local(mesh.vertices), mesh.faces, before_tone_mapping(colors), two_sided)
         visible = "mesh" not in self._hidden
         self._parts["mesh"] = self._server.scene.add_glb("/mesh", data, cast_shadow=False, visible=visible)
 
     def show_plane(self, axis: int, plane: Plane) -> None:
-        """A section across an axis, in the place of the last one."""
+        """Show a section perpendicular to an axis; it replaces the previous section of this axis."""
         self._parts[AXES[axis]] = self._server.scene.add_image(
             f"/section {AXES[axis]}",
             plane.pixels,
             plane.width,
             plane.height,
             format="png",
-            wxyz=plane.turn,
-            position=self._local(plane.middle[None])[0],
+            wxyz=plane.rotation,
+            position=self._local(plane.center[None])[0],
             cast_shadow=False,
             receive_shadow=False,
         )
 
-    def drop(self, part: str) -> None:
-        """Takes a part away, if it is there: ``scan``, ``mesh``, or ``x``, ``y``, ``z`` for the section across it."""
+    def remove(self, part: str) -> None:
+        """Remove an object if it is shown: ``scan``, ``mesh``, or the section of the axis ``x``, ``y`` or ``z``."""
         handle = self._parts.pop(part, None)
         if handle is not None:
             handle.remove()
 
     def set_visible(self, part: str, visible: bool) -> None:
-        """Shows or hides a part, also as it will come."""
+        """Show or hide an object; this also applies to later versions of it."""
         (self._hidden.discard if visible else self._hidden.add)(part)
         if part in self._parts:
             self._parts[part].visible = visible
 
     def resize_points(self, size_m: float) -> None:
-        """Draws the points in another size."""
+        """Change the size of the points."""
         if "scan" in self._parts:
             self._parts["scan"].point_size = size_m
 
-    def start_at(self, place: Place, extent_m: float) -> None:
-        """Where the cameras of new browsers start; ``extent_m`` is the size of the scene."""
-        self._server.scene.set_up_direction(place.up)
+    def set_initial_camera(self, position: CameraPosition, extent_m: float) -> None:
+        """Set the camera of newly connected browsers; ``extent_m`` is the size of the scene."""
+        self._server.scene.set_up_direction(position.up)
         camera = self._server.initial_camera
         camera.near, camera.far = NEAR_SHARE * extent_m, FAR_SHARE * extent_m
-        camera.fov, camera.up = field_of_view(), place.up
-        camera.position, camera.look_at = (self._local(p[None])[0] for p in (place.eye, place.target))
+        camera.fov, camera.up = field_of_view(), position.up
+        camera.position, camera.look_at = (self._local(p[None])[0] for p in (position.eye, position.target))
 
-    def move(self, client: Any, place: Place) -> None:
-        """Moves the camera of one browser."""
-        eye, target = (self._local(p[None])[0] for p in (place.eye, place.target))
+    def move_camera(self, client: Any, position: CameraPosition) -> None:
+        """Move the camera of one browser."""
+        eye, target = (self._local(p[None])[0] for p in (position.eye, position.target))
         with client.atomic():
-            client.camera.up_direction = place.up
+            client.camera.up_direction = position.up
             client.camera.position = eye
             client.camera.look_at = target
 
@@ -105,5 +105,5 @@ class Stage:
 
 
 def point_size_m(spacing_m: float) -> float:
-    """A size at which points of a spacing cover some of the surface, and leave some to see through."""
+    """Point size for a point spacing, such that the gaps between points let objects behind show through."""
     return POINT_SHARE * spacing_m

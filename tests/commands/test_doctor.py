@@ -37,7 +37,7 @@ def test_triton_without_cuda_says_why_not() -> None:
 def test_tiny_cuda_nn_without_cuda_says_why_not() -> None:
     state, why = _table()["backend tcnn"]
     assert state == "not usable"
-    assert "torch finds no CUDA device" in why and "docs/backends.md" in why
+    assert "torch finds no CUDA device" in why and "docs/guides/backends.md" in why
 
 
 @without_cuda

@@ -38,7 +38,9 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fit_writes_everything(fitted: Path) -> None:
     assert sorted(p.name for p in fitted.iterdir()) == ["checkpoint.pt", "config.yaml", "mesh.ply", "run.json"]
     report = json.loads((fitted / "run.json").read_text())
-    assert report["scan_facts"]["points"] == 6000 and report["scan_facts"]["sign_evidence"] == "sensor positions"
+    assert (
+        report["scan_facts"]["points"] == 6000 and report["scan_facts"]["inside_outside_evidence"] == "sensor positions"
+    )
     assert report["backend"] and report["backend_reason"] and report["seed"] == 0 and report["versions"]["torch"]
     assert report["seconds"]["total"] > 0 and report["metrics"]["faces"] > 1000
     config = yaml.safe_load((fitted / "config.yaml").read_text())

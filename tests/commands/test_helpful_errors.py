@@ -103,7 +103,7 @@ def test_a_missing_tiny_cuda_nn_says_how_to_install_it(monkeypatch: pytest.Monke
     from fastsdf.field.backends import selection as registry
 
     monkeypatch.setattr(registry, "probe_tiny_cuda_nn", lambda: "tinycudann is not installed")
-    with pytest.raises(BackendUnavailable, match=r"tinycudann is not installed.*docs/backends\.md.*--backend torch"):
+    with pytest.raises(BackendUnavailable, match=r"tinycudann is not installed.*docs/guides/backends\.md.*--backend torch"):
         registry.select_backend("tcnn", "cuda", torch.float32, 1)
 
 

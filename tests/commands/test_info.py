@@ -3,30 +3,41 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
+from fastsdf.budget.plan import Limits
+from fastsdf.commands.info import print_info
 from fastsdf.commands.inspection import inspect_scan, inspection_rows
+from fastsdf.config.loading import load_config
 from fastsdf.config.models import FitConfig
 from fastsdf.errors import InputError
 from fastsdf.geometry import PointCloud
 from fastsdf.io import read_mesh
-from fastsdf.prepare.pipeline import prepare_scan
+from fastsdf.prepare.measure import measure_scan
+from fastsdf.prepare.pipeline import orient_measured, prepare_scan
 from fastsdf.training.session import start_fit
 from tests.helpers.cli_runs import SIZE_M, box_room, run, write_scan
 
 
-def test_the_figures_are_those_of_the_room() -> None:
-    facts = inspect_scan(box_room(), FitConfig(device="cpu"))
+def inspected(cloud: PointCloud, config: FitConfig) -> dict[str, Any]:
+    """What ``fastsdf info`` finds of a scan."""
+    measured = measure_scan(cloud)
+    return inspect_scan(cloud, measured, orient_measured(measured, config), config)
+
+
+def test_the_metrics_are_those_of_the_room() -> None:
+    facts = inspected(box_room(), FitConfig(device="cpu"))
     area_m2 = 2 * (SIZE_M[0] * SIZE_M[1] + SIZE_M[0] * SIZE_M[2] + SIZE_M[1] * SIZE_M[2])
     assert facts["points"] == 6000 and 5900 < facts["points_in_box"] <= 6000
     assert abs(facts["area_m2"] / area_m2 - 1) < 0.15 and abs(facts["density_per_m2"] / (6000 / area_m2) - 1) < 0.15
     np.testing.assert_allclose(facts["bounds_m"], [np.zeros(3), SIZE_M], atol=0.02)
     low, middle, high = facts["spacing_quantiles_m"]
     assert low < middle < high and abs(facts["spacing_m"] / middle - 1) < 0.01
-    assert facts["sensor_positions"] == 1 and facts["sign_evidence"] == "sensor positions"
+    assert facts["sensor_positions"] == 1 and facts["inside_outside_evidence"] == "sensor positions"
     assert not facts["normals"] and not facts["colors"] and facts["views"] == 0
     assert {len(row) for row in inspection_rows(facts)} == {3}
     json.dumps(facts)
@@ -34,7 +45,7 @@ def test_the_figures_are_those_of_the_room() -> None:
 
 def test_the_choices_are_those_of_a_fit() -> None:
     config = FitConfig.model_validate({"device": "cpu", "training": {"warm_start_steps": 0}})
-    chosen = inspect_scan(box_room(), config)["fit"]
+    chosen = inspected(box_room(), config)["fit"]
     session = start_fit(prepare_scan(box_room(), config), config)
     assert chosen["backend"] == session.state.field.backend.info.name and chosen["device"] == session.device
     assert chosen["voxel_size_m"] == session.config.field.voxel_size_m
@@ -47,10 +58,11 @@ def test_the_choices_are_those_of_a_fit() -> None:
 @pytest.mark.parametrize(("scene", "evidence"), [("room", "free paths"), ("object", "air around the object")])
 def test_evidence_without_sensors_and_normals(scene: str, evidence: str) -> None:
     bare = PointCloud(box_room().points)
-    assert inspect_scan(bare, FitConfig.model_validate({"scene": scene, "device": "cpu"}))["sign_evidence"] == evidence
+    facts = inspected(bare, FitConfig.model_validate({"scene": scene, "device": "cpu"}))
+    assert facts["inside_outside_evidence"] == evidence
     config = FitConfig.model_validate({"prepare": {"orientation": "sensors"}})
     with pytest.raises(InputError, match="the scan has no sensors"):
-        inspect_scan(bare, config)
+        inspected(bare, config)
 
 
 def test_the_command_prints_a_table_and_writes_json(tmp_path: Path) -> None:
@@ -73,7 +85,9 @@ def test_fit_of_several_scans(tmp_path: Path) -> None:
     assert "merged 2 scans" in " ".join(done.stdout.split())
     report = json.loads((tmp_path / "run" / "run.json").read_text())
     assert report["scan"] == [str(tmp_path / "a.ply"), str(tmp_path / "b.ply")]
-    assert report["scan_facts"]["points"] == 6000 and report["scan_facts"]["sign_evidence"] == "sensor positions"
+    assert (
+        report["scan_facts"]["points"] == 6000 and report["scan_facts"]["inside_outside_evidence"] == "sensor positions"
+    )
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["training"]["steps"] == 5
     assert len(read_mesh(tmp_path / "run" / "mesh.ply").faces)
     assert run("info", tmp_path / "[ab].ply", "--json", tmp_path / "info.json").returncode == 0
@@ -90,3 +104,17 @@ def test_options_of_reading_reach_the_reader(tmp_path: Path) -> None:
     done = run("info", tmp_path, "--stride", "0")
     assert done.returncode == 2 and "stride must be at least 1" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_measures_the_scan_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        measured.append(1)
+        return measure_scan(*arguments)
+
+    monkeypatch.setattr("fastsdf.commands.info.measure_scan", counted)
+    monkeypatch.setattr("fastsdf.prepare.pipeline.measure_scan", counted)
+    config = load_config("smoke", device="cpu")
+    print_info([write_scan(tmp_path, box_room())], config, {}, None, Limits(600.0, None))
+    assert len(measured) == 1

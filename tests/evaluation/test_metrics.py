@@ -10,7 +10,7 @@ import pytest
 from fastsdf.commands.evaluate import evaluate_mesh
 from fastsdf.errors import InputError
 from fastsdf.evaluation import PROTOCOLS, Marks, evaluate, protocol_named, rows
-from fastsdf.evaluation.mesh_distance import ClosestPoint
+from fastsdf.evaluation.mesh_distance import mesh_distance
 from fastsdf.evaluation.topology import topology
 from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.io import write_mesh, write_point_cloud
@@ -127,7 +127,7 @@ def test_topology_welds_equal_vertices_and_counts_pieces_and_edges() -> None:
 
 @pytest.mark.open3d
 def test_closest_point_names_the_face() -> None:
-    distance, face = ClosestPoint(_square(2.0)).distance(np.array([[0.5, -0.5, 0.25], [-0.5, 0.5, -1.0]]))
+    distance, face = mesh_distance(_square(2.0)).distance(np.array([[0.5, -0.5, 0.25], [-0.5, 0.5, -1.0]]))
     assert distance == pytest.approx([0.25, 1.0])
     assert face.tolist() == [0, 1]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples and the snippets of docs/api.md run, and say what is true."""
+"""The examples and the snippets of docs/reference/api.md run, and say what is true."""
 
 import re
 import struct
@@ -20,7 +20,7 @@ from tests.helpers.cli_runs import SIZE_M, write_scan
 from tests.helpers.paths import ROOT
 from tests.helpers.tiny_room import coloured_room
 
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "api.md").read_text(), re.DOTALL)
 
 
 def example(name: str) -> ModuleType:
@@ -125,7 +125,7 @@ def test_the_snippets_of_the_docs_run(
     names: dict[str, object] = {}
     for snippet in SNIPPETS:
         if "evaluate(" not in snippet or _open3d_works():
-            exec(compile(snippet, "docs/api.md", "exec"), names)
+            exec(compile(snippet, "docs/reference/api.md", "exec"), names)
     assert len(SNIPPETS) >= 7 and isinstance(names["one"], float) and names["one"] > 1
     assert len(trimesh.load(tmp_path / "mesh.glb", force="mesh").faces) > 1000
     assert {"mesh.ply", "mesh.glb", "confidence.ply", "runs"} <= {path.name for path in tmp_path.iterdir()}

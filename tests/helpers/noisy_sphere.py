@@ -12,13 +12,13 @@ RADIUS = 0.4
 
 
 def sphere_support(seed: int = 0, count: int = 3000) -> Support:
-    """Random points of a sphere, some of them off it, with uneven spacing and trust."""
+    """Random points of a sphere, some of them off it, with uneven spacing and normal_weight."""
     rng = np.random.default_rng(seed)
     normals = rng.standard_normal((count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     points = (RADIUS + 0.003 * rng.standard_normal((count, 1))) * normals
     spacing = SPACING * rng.uniform(0.7, 1.5, count)
-    return Support(points, normals, spacing, 0.003, trust=rng.choice([0.15, 0.6, 1.0, 5.0], count))
+    return Support(points, normals, spacing, 0.003, normal_weight=rng.choice([0.15, 0.6, 1.0, 5.0], count))
 
 
 def places(count: int = 37, seed: int = 1) -> tuple[Tensor, Tensor]:

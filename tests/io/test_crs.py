@@ -76,7 +76,7 @@ def test_scans_in_other_units_become_metres(tmp_path: Path, unit: str) -> None:
 
 def test_units_that_cannot_be_are_refused(tmp_path: Path) -> None:
     scan = write_scan(tmp_path, box_room(300))
-    with pytest.raises(InputError, match="unknown unit 'parsec'; known: m, cm, mm, ft, in"):
+    with pytest.raises(InputError, match="unknown unit 'parsec'; give one of m, cm, mm, ft, in"):
         read_point_cloud(scan, units="parsec")
     with pytest.raises(InputError, match="folders of depth images state their own units"):
         read_point_cloud(tmp_path, units="mm")
@@ -146,7 +146,7 @@ def test_a_prj_is_written_only_for_the_coordinates_of_the_scan(tmp_path: Path, m
     written = georeference(mesh, WKT, True)
     assert written is not None and str(prj) in written and prj.read_text() == WKT + "\n"
     stale = georeference(mesh, None, True)
-    assert stale is not None and "is from before and may not belong to this mesh" in stale
+    assert stale is not None and "was written earlier and may not belong to this mesh" in stale
     monkeypatch.setitem(sys.modules, "pyproj", None)
     without = georeference(tmp_path / "n.ply", "EPSG:25832", True)
     assert without is not None and "pip install pyproj" in without and not (tmp_path / "n.prj").exists()

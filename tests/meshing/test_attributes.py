@@ -19,7 +19,7 @@ from fastsdf.io import read_mesh
 from fastsdf.meshing import attributes as vertex_attributes
 from fastsdf.meshing import color_by, decimate, drop_small_components, keep_faces
 from fastsdf.meshing.discs import NEIGHBOURS, make_discs, nearest_discs
-from fastsdf.numerics.colormap import VIRIDIS, on_scale
+from fastsdf.numerics.colormap import VIRIDIS, interpolate_colors
 from fastsdf.prepare.prepared_scan import Support
 from tests.helpers.flat_meshes import SPACING, flat_mesh, half_scan
 from tests.helpers.surfaces import as_surface
@@ -240,7 +240,7 @@ def test_the_mesh_command_takes_it_all(run: Path, tmp_path: Path) -> None:
     command("mesh", run, "-o", out, "--device", "cpu", "--open", "--color-by", "confidence")
     vertex = PlyData.read(str(out))["vertex"]
     assert np.all(vertex["measured"] == 1)
-    expected = on_scale(vertex["confidence"], VIRIDIS).T
+    expected = interpolate_colors(vertex["confidence"], VIRIDIS).T
     np.testing.assert_allclose([vertex[name] for name in ("red", "green", "blue")], expected, atol=0.5)
     command("mesh", run, "-o", out, "--device", "cpu", "--closed", "--max-faces", 900)
     assert len(read_mesh(out).faces) <= 900

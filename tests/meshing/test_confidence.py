@@ -19,12 +19,12 @@ def features(support: Support, at: Tensor, normals: Tensor, field=sdf) -> np.nda
 
 def plain_features(support: Support, place: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """The features of one place, written down one by one."""
-    assert support.trust is not None
+    assert support.normal_weight is not None
     order = np.argsort(np.linalg.norm(support.points - place, axis=1))[:8]
-    toward, own, trust = support.points[order] - place, support.normals[order], support.trust[order]
+    toward, own, normal_weight = support.points[order] - place, support.normals[order], support.normal_weight[order]
     local = np.minimum(support.spacing, 3 * support.median_spacing)[order]
     gap = np.linalg.norm(toward, axis=1)
-    across = np.abs((toward * np.where(trust[:, None] < 0.5, normal, own)).sum(1))
+    across = np.abs((toward * np.where(normal_weight[:, None] < 0.5, normal, own)).sum(1))
     thickness = np.maximum(3 * support.noise, 0.2 * support.spacing[order])
     height = toward @ normal
     beside = toward - height[:, None] * normal
@@ -38,7 +38,7 @@ def plain_features(support: Support, place: np.ndarray, normal: np.ndarray) -> n
             np.minimum(np.sqrt(np.maximum(gap**2 - across**2, 0)) / local, 4)[:4],
             np.log1p(np.minimum(across / thickness, 20))[:4],
             (own @ normal)[:4],
-            np.minimum(trust, 1.5)[:4],
+            np.minimum(normal_weight, 1.5)[:4],
             [gap[0] / local[0], np.linalg.norm(direction.mean(0))],
             [np.linalg.norm((weight[:, None] * beside).sum(0)) / weight.sum() / local[0]],
             np.array([height.mean(), height.min(), height.max()]) / local[0],
@@ -66,7 +66,7 @@ def test_features_do_not_depend_on_frame_and_unit() -> None:
         support.normals @ turn.T,
         factor * support.spacing,
         factor * support.noise,
-        trust=support.trust,
+        normal_weight=support.normal_weight,
     )
     moved = torch.from_numpy(factor * at.numpy() @ turn.T + shift)
 
@@ -78,7 +78,7 @@ def test_features_do_not_depend_on_frame_and_unit() -> None:
 
 
 def test_the_network_is_a_chain_of_layers() -> None:
-    judge = confidence.load_judge("cpu")
+    judge = confidence.load_confidence_network("cpu")
     assert judge.mean.shape == judge.scale.shape == (confidence.FEATURES,) and bool((judge.scale > 0).all())
     given = np.random.default_rng(0).standard_normal((53, confidence.FEATURES)).astype(np.float32) * 20
     x = np.clip((given - judge.mean.numpy()) / judge.scale.numpy(), -5, 5)
@@ -93,7 +93,7 @@ def test_the_network_is_a_chain_of_layers() -> None:
 def test_a_sphere_is_measured_and_one_beside_it_is_not(off: float) -> None:
     support = sphere_support()
     normals = torch.nn.functional.normalize(torch.from_numpy(np.random.default_rng(5).standard_normal((200, 3))), dim=1)
-    judge = confidence.load_judge("cpu")
+    judge = confidence.load_confidence_network("cpu")
     sure = judge(torch.from_numpy(features(support, (RADIUS + off) * normals, normals, lambda x: sdf(x) - off))).numpy()
     assert np.median(sure) > 0.9 if off == 0 else sure.max() < 0.01
 
@@ -102,5 +102,7 @@ def test_discs_can_be_taken_apart() -> None:
     discs: Discs = make_discs(sphere_support(), 1.5, 3.0, "cpu")
     chosen = torch.arange(5, 3000, 7)
     some = discs.take(chosen)
-    assert torch.equal(some.index.points, discs.index.points[chosen]) and torch.equal(some.trust, discs.trust[chosen])
+    assert torch.equal(some.index.points, discs.index.points[chosen]) and torch.equal(
+        some.normal_weight, discs.normal_weight[chosen]
+    )
     assert torch.equal(some.radii, discs.radii[chosen]) and some.spacing == discs.spacing and some.noise == discs.noise

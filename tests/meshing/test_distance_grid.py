@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fastsdf import DistanceGrid, FittedField, write_grid
 from fastsdf.errors import ConfigError, InputError
@@ -90,9 +91,9 @@ def test_the_snippets_of_the_docs_read_both_kinds(
     write_grid(room.sample_grid(0.1, band_m=0.2), tmp_path / "band.npz")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    text = (ROOT / "docs" / "formats.md").read_text()
+    text = (ROOT / "docs" / "guides" / "formats.md").read_text()
     for snippet in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(snippet, "docs/formats.md", "exec"), names)
+        exec(compile(snippet, "docs/guides/formats.md", "exec"), names)
     assert names["distance"]([[2.0, 1.5, 0.5]])[0] == pytest.approx(0.5, abs=1e-6)
     np.testing.assert_allclose(names["band"]["values"], room.sdf(names["nodes"]), atol=1e-6)
 
@@ -139,3 +140,15 @@ def test_the_command_writes_a_grid_or_says_why_not(
         assert call_main("grid", run, *arguments) == 2
         assert message in " ".join(capsys.readouterr().err.split())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "sdf.npz"]
+
+
+def test_a_band_of_a_steep_field_holds_all_nodes_within_that_distance() -> None:
+    """A ball whose values are 1.9 times the distance: |u| exceeds the band where the distance does not."""
+    lower, upper, band, voxel = torch.full((3,), -1.0).double(), torch.full((3,), 1.0).double(), 0.15, 0.04
+    grid = sdf_grid.sample_band(lambda x: 1.9 * (x.norm(dim=1) - 0.6), lower, upper, voxel, band)
+    assert grid.blocks is not None
+    index = (grid.blocks[:, None] + np.stack(np.indices((8, 8, 8)), axis=-1).reshape(-1, 3)).reshape(-1, 3)
+    found = set(map(tuple, index.tolist()))
+    side = np.stack(np.indices((51, 51, 51)), axis=-1).reshape(-1, 3)
+    distance = np.abs(np.linalg.norm(grid.origin_m + voxel * side, axis=1) - 0.6)
+    assert set(map(tuple, side[distance <= band].tolist())) <= found

@@ -62,7 +62,7 @@ def test_what_is_off_the_scan_is_judged_by_spacing_and_noise(noise: float) -> No
 
 def test_points_of_unknown_normals_support_surface_through_them() -> None:
     mesh, support = flat_mesh(15), half_scan()
-    untrusted = replace(support, trust=np.full(len(support.points), 0.15))
+    untrusted = replace(support, normal_weight=np.full(len(support.points), 0.15))
     assert confidence(mesh, untrusted)[inner(mesh)].min() > 0.8
     assert confidence(flat_mesh(15, height=0.04), untrusted).max() < 0.2
 

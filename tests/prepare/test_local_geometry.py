@@ -16,6 +16,6 @@ def test_noise_at_a_place_follows_the_neighbours_only_where_it_varies() -> None:
     assert (even.noises == even.noise).all()
     uneven = measure_local_geometry(wall_and_air(0.003, 0.012, 0))
     points = uneven.index.points
-    calm, rough = (uneven.noises[side] for side in (points[:, 0] < 1.8, points[:, 0] > 2.2))
-    assert float(rough.median()) > 1.4 * float(calm.median())
+    lowest_neighbour_roughness, rough = (uneven.noises[side] for side in (points[:, 0] < 1.8, points[:, 0] > 2.2))
+    assert float(rough.median()) > 1.4 * float(lowest_neighbour_roughness.median())
     assert uneven.noises.min() >= uneven.noise and uneven.noises.max() <= 3 * uneven.noise

@@ -9,7 +9,7 @@ from fastsdf.errors import ScanError
 from fastsdf.geometry import PointCloud
 from fastsdf.prepare.local_geometry import measure_local_geometry
 from fastsdf.prepare.measure import measure_scan
-from fastsdf.prepare.outliers import outlying
+from fastsdf.prepare.outliers import find_outliers
 from fastsdf.spatial.voxel_downsample import merge_close
 from tests.helpers.noisy_walls import wall_and_air
 
@@ -18,7 +18,7 @@ WALL_POINTS = 20_000
 
 def test_strays_in_the_air_are_outliers_and_the_wall_is_not() -> None:
     points = wall_and_air(0.003, 0.003, 300)
-    found = outlying(points, measure_local_geometry(points))
+    found = find_outliers(points, measure_local_geometry(points))
     assert float(found[WALL_POINTS:].double().mean()) > 0.8
     assert float(found[:WALL_POINTS].double().mean()) < 1e-3
 
@@ -28,7 +28,7 @@ def test_points_just_off_a_wall_are_outliers() -> None:
     wall = wall_and_air(0.003, 0.003, 0)
     off = np.stack([rng.uniform(0, 4, 200), rng.uniform(0, 2, 200), rng.uniform(0.02, 0.05, 200)], 1)
     points = torch.cat([wall, torch.from_numpy(off)])
-    found = outlying(points, measure_local_geometry(points))
+    found = find_outliers(points, measure_local_geometry(points))
     assert float(found[WALL_POINTS:].double().mean()) > 0.9
     assert float(found[:WALL_POINTS].double().mean()) < 1e-3
 
@@ -36,7 +36,7 @@ def test_points_just_off_a_wall_are_outliers() -> None:
 def test_a_sparse_wall_is_no_outlier() -> None:
     points = wall_and_air(0.003, 0.003, 0)
     sparse = torch.cat([points, torch.tensor([0.0, 0.0, 3.0]) + points[::100]])
-    assert float(outlying(sparse, measure_local_geometry(sparse)).double().mean()) < 1e-3
+    assert float(find_outliers(sparse, measure_local_geometry(sparse)).double().mean()) < 1e-3
 
 
 def test_a_rod_with_few_points_is_no_outlier() -> None:
@@ -44,7 +44,7 @@ def test_a_rod_with_few_points_is_no_outlier() -> None:
     angle, height = rng.uniform(0, 2 * np.pi, 150), rng.uniform(0, 1.0, 150)
     rod = np.stack([1 + 0.01 * np.cos(angle), 1 + 0.01 * np.sin(angle), 0.3 + height], 1)
     points = torch.cat([wall_and_air(0.003, 0.003, 0), torch.from_numpy(rod + 0.002 * rng.normal(size=rod.shape))])
-    assert float(outlying(points, measure_local_geometry(points))[WALL_POINTS:].double().mean()) < 0.05
+    assert float(find_outliers(points, measure_local_geometry(points))[WALL_POINTS:].double().mean()) < 0.05
 
 
 def test_merged_points_are_the_means_of_their_cubes() -> None:
@@ -96,5 +96,5 @@ def test_a_curved_surface_without_noise_is_kept() -> None:
     direction = rng.normal(size=(4000, 3))
     ball = np.array([1.0, 1.0, 1.0]) + 0.3 * direction / np.linalg.norm(direction, axis=1, keepdims=True)
     points = torch.cat([wall_and_air(0.0, 0.0, 0), torch.from_numpy(ball)])
-    assert float(outlying(points, measure_local_geometry(points)).double().mean()) < 1e-3
+    assert float(find_outliers(points, measure_local_geometry(points)).double().mean()) < 1e-3
     assert measure_scan(PointCloud(points.numpy())).facts["merged_share"] == 0

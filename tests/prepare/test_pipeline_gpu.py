@@ -12,9 +12,9 @@ from fastsdf.config.loading import load_config
 from fastsdf.meshing.discs import make_discs
 from fastsdf.meshing.measured_part import look_up
 from fastsdf.numerics.eigen3x3 import smallest_eigenpair
-from fastsdf.numerics.quantiles import median, quantiles, ranked_values
+from fastsdf.numerics.quantiles import median, nearest_quantiles, quantiles
 from fastsdf.prepare.normalize import fit_transform
-from fastsdf.prepare.orientation.visibility import sides_seen
+from fastsdf.prepare.orientation.visibility import visible_sides
 from fastsdf.prepare.pipeline import prepare_scan
 from fastsdf.prepare.prepared_scan import SurfacePoints
 from fastsdf.spatial.knn import TreeIndex, point_index
@@ -80,7 +80,7 @@ def test_quantiles_boxes_voxels_and_even_subsets_are_those_of_the_cpu() -> None:
     points = torch.from_numpy(box_room(20_001).points)
     there, shares = points.cuda(), (0.01, 0.5, 0.999)
     np.testing.assert_allclose(quantiles(there, shares), quantiles(points, shares), rtol=1e-14)
-    np.testing.assert_array_equal(ranked_values(there, shares), ranked_values(points, shares))
+    np.testing.assert_array_equal(nearest_quantiles(there, shares), nearest_quantiles(points, shares))
     assert median(there[:, 0]) == pytest.approx(median(points[:, 0]), rel=1e-14)
     assert fit_transform(there) == fit_transform(points)
     assert torch.equal(even_subset(there, 0.1).cpu(), even_subset(points, 0.1))
@@ -135,7 +135,7 @@ def test_confidence_and_colours_are_those_of_the_cpu() -> None:
 def test_sides_seen_are_those_of_the_cpu() -> None:
     points, air = partial_view()
     at, normals = torch.from_numpy(points), torch.from_numpy(air)
-    seen, places = sides_seen(occupancy(at, 0.06), at, normals)
-    on_gpu, found = sides_seen(occupancy(at.cuda(), 0.06), at.cuda(), normals.cuda())
+    seen, places = visible_sides(occupancy(at, 0.06), at, normals)
+    on_gpu, found = visible_sides(occupancy(at.cuda(), 0.06), at.cuda(), normals.cuda())
     assert places == found
     assert ((on_gpu.cpu() - seen).abs() > 1e-6).double().mean() < 1e-3

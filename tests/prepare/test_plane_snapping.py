@@ -7,7 +7,7 @@ import torch
 
 from fastsdf.prepare.local_geometry import measure_local_geometry
 from fastsdf.prepare.plane_fits import edge_preserving_normals, fit_planes
-from fastsdf.prepare.plane_snapping import flatten_points
+from fastsdf.prepare.plane_snapping import snap_to_planes
 from fastsdf.spatial.knn import point_index
 
 NOISE = 0.003
@@ -29,9 +29,9 @@ def wall(rng: np.random.Generator, count: int = 5000, noise: float = NOISE) -> n
 
 
 def flatten(points: np.ndarray, normals: np.ndarray, neighbours: int = 96) -> tuple[np.ndarray, np.ndarray, float]:
-    """`flatten_points` for arrays, with the points as they are where no plane explains them."""
+    """`snap_to_planes` for arrays, with the points as they are where no plane explains them."""
     cloud, noise = torch.from_numpy(points), torch.full((len(points),), NOISE, dtype=torch.float64)
-    moved, turned, share = flatten_points(
+    moved, turned, share = snap_to_planes(
         cloud, cloud, torch.from_numpy(normals), point_index(cloud), noise, neighbours
     )
     return moved.numpy(), turned.numpy(), float(share.double().mean())
@@ -83,11 +83,14 @@ def test_a_point_alone_keeps_its_own_plane() -> None:
     cloud = torch.from_numpy(points)
     _, nearest = point_index(cloud).query(cloud, 17)
     fits = fit_planes(cloud, nearest)
-    normals, trust = edge_preserving_normals(cloud, nearest, fits)
+    normals, normal_weight = edge_preserving_normals(cloud, nearest, fits)
     rough = (fits.deviation > 0.02).nonzero()[:, 0]
     own = (normals[rough] * fits.normals[rough]).sum(1).abs() > 1 - 1e-12
     assert len(rough) > 100 and float(own.double().mean()) > 0.8
-    assert float((trust[rough] < 0.5).double().mean()) > 0.8 and float((trust[:2500] == 1).double().mean()) > 0.95
+    assert (
+        float((normal_weight[rough] < 0.5).double().mean()) > 0.8
+        and float((normal_weight[:2500] == 1).double().mean()) > 0.95
+    )
     assert normals.norm(dim=1).numpy() == pytest.approx(1)
 
 
@@ -144,7 +147,7 @@ def test_nothing_moves_where_it_is_switched_off_or_free_of_noise() -> None:
     elsewhere, normals = points + 1, torch.ones_like(points)
     for noise, neighbours in ((NOISE, 0), (0.0, 96)):
         noises = torch.full_like(points[:, 0], noise)
-        moved, turned, flat = flatten_points(points, elsewhere, normals, point_index(points), noises, neighbours)
+        moved, turned, flat = snap_to_planes(points, elsewhere, normals, point_index(points), noises, neighbours)
         assert moved is elsewhere and turned is normals and not flat.any()
 
 
@@ -157,7 +160,7 @@ def test_each_point_is_judged_by_the_noise_at_its_place() -> None:
     one = torch.full_like(points[:, 0], NOISE)
     deep = far & (points[:, 0] > 0.65)
     for noise, flat_there in ((one, False), (torch.where(far, 3 * NOISE, NOISE), True)):
-        moved, _, flat = flatten_points(points, points, up, point_index(points), noise, 96)
+        moved, _, flat = snap_to_planes(points, points, up, point_index(points), noise, 96)
         assert (float(flat[deep].double().mean()) > 0.9) == flat_there
         assert float(flat[points[:, 0] < 0.35].double().mean()) > 0.9
         assert (float(moved[deep, 2].abs().median()) < NOISE) == flat_there

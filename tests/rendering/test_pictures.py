@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report's cameras, rasteriser, viewpoints and sections against analytic truth."""
+"""Cameras, rasteriser, viewpoints and sections against analytic results."""
 
 import math
 from dataclasses import replace
@@ -14,11 +14,18 @@ from fastsdf.geometry import TriangleMesh
 from fastsdf.model import FittedField
 from fastsdf.rendering import rasterise as raster
 from fastsdf.rendering.camera import Camera, look_along
-from fastsdf.rendering.pictures import BACK, BACKGROUND, GAMMA, draw, facing_only, without_ceiling
+from fastsdf.rendering.pictures import BACK_COLOR, BACKGROUND_COLOR, GAMMA, draw, without_back_faces, without_ceiling
 from fastsdf.rendering.rasterise import Hits, rasterise
 from fastsdf.rendering.scene import FRAMES, Box, make_scene
 from fastsdf.rendering.sections import field_section, map_from_above
-from fastsdf.rendering.viewpoints import UP, cameras_in_air, free_ways, front_share, overhead_camera, standpoints
+from fastsdf.rendering.viewpoints import (
+    UP,
+    cameras_in_air,
+    candidate_eyes,
+    free_distances,
+    front_share,
+    overhead_camera,
+)
 from tests.helpers.cli_runs import SIZE_M
 
 FOV = math.radians(60)
@@ -77,8 +84,8 @@ def test_sphere_has_the_analytic_silhouette_and_depth() -> None:
     assert np.abs(hits.depth - truth)[middle].max() < 2e-3
 
 
-def test_any_triangles_as_by_ray_casting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small and huge ones, some behind the eye or across the near plane, in several portions."""
+def test_rasterising_agrees_with_ray_casting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The triangles are small or huge, some lie behind the eye or cross the near plane, and several chunks are used."""
     monkeypatch.setattr(raster, "FACE_CHUNK", 37)
     monkeypatch.setattr(raster, "PIXEL_CHUNK", 1 << 10)
     rng = np.random.default_rng(0)
@@ -103,9 +110,9 @@ def test_a_floor_under_the_eye_is_cut_at_the_near_plane() -> None:
     np.testing.assert_allclose(hits.depth[seen], 1 / down[seen], rtol=1e-6)
 
 
-def test_nothing_in_view_is_background() -> None:
+def test_an_empty_view_shows_the_background() -> None:
     picture = draw(sphere(), camera_at((-3, 0, 0), (-1, 0, 0)))
-    assert (picture == np.rint(255 * BACKGROUND)).all()
+    assert (picture == np.rint(255 * BACKGROUND_COLOR)).all()
 
 
 def test_colours_of_the_scan_and_of_backs() -> None:
@@ -115,18 +122,18 @@ def test_colours_of_the_scan_and_of_backs() -> None:
     height, width = SIZE[1] // 2, SIZE[0] // 2
     assert np.abs(draw(painted, camera)[height, width].astype(int) - color).max() <= 2
     back = draw(sphere(inward=True), camera)[height, width]
-    assert np.abs(back - 255 * BACK ** (1 / GAMMA)).max() <= 2
-    assert len(facing_only(sphere(inward=True), camera.eye).faces) > len(ball.faces) / 2
+    assert np.abs(back - 255 * BACK_COLOR ** (1 / GAMMA)).max() <= 2
+    assert len(without_back_faces(sphere(inward=True), camera.eye).faces) > len(ball.faces) / 2
 
 
-def test_without_ceiling_keeps_what_lies_low() -> None:
+def test_without_ceiling_keeps_low_faces() -> None:
     low = without_ceiling(sphere())
     assert -1 <= low.vertices[:, 2].min() < -0.99 and 0.5 < low.vertices[:, 2].max() <= 0.6
     assert low.faces.max() == len(low.vertices) - 1
 
 
 def room(points: np.ndarray) -> np.ndarray:
-    """Exact signed distance inside a box with one corner at 0, positive in it; a bound outside."""
+    """Signed distance to a box with one corner at 0, positive inside; exact inside, a bound outside."""
     return np.minimum(points, SIZE_M - points).min(1)
 
 
@@ -138,7 +145,7 @@ def test_overhead_camera_sees_the_whole_box() -> None:
     assert camera.eye[2] > SIZE_M[2]
 
 
-def test_cameras_in_air_stand_in_the_air_apart_and_look_the_long_way() -> None:
+def test_cameras_in_air_lie_in_the_air_and_apart_and_look_along_the_room() -> None:
     box = trimesh.creation.box(SIZE_M).subdivide_to_size(0.1)
     walls = TriangleMesh(np.asarray(box.vertices) + SIZE_M / 2, np.asarray(box.faces)[:, ::-1])
     first, second = cameras_in_air(room, np.zeros(3), SIZE_M, walls)
@@ -155,12 +162,12 @@ def test_cameras_around_an_object_look_at_it(tiny_fit: FittedField) -> None:
         distance = np.linalg.norm(camera.eye)
         assert distance > 1 and camera.axes[2] @ camera.eye == pytest.approx(-distance)
     of_object = replace(tiny_fit, config=override(tiny_fit.config, scene="object"))
-    standing, target = make_scene(of_object, sphere(), "z").standing, make_scene(of_object, sphere(), "z").target
-    assert target == pytest.approx(SIZE_M / 2, abs=0.1)
-    assert (standing.lower < -1).all() and (standing.upper > SIZE_M + 1).all()
+    scene = make_scene(of_object, sphere(), "z")
+    assert scene.target == pytest.approx(SIZE_M / 2, abs=0.1)
+    assert (scene.camera_box.lower < -1).all() and (scene.camera_box.upper > SIZE_M + 1).all()
 
 
-def test_what_is_seen_from_the_front_counts() -> None:
+def test_front_share_counts_vertices_that_face_the_camera() -> None:
     camera = camera_at((-3, 0, 0), (1, 0, 0)).scaled(4)
     ball = sphere()
     share = math.pi * (camera.focal * math.tan(math.asin(1 / 3))) ** 2 / (camera.width * camera.height)
@@ -172,20 +179,20 @@ def test_what_is_seen_from_the_front_counts() -> None:
 
 def test_no_air_is_an_error() -> None:
     with pytest.raises(MeshingError, match="no air inside"):
-        standpoints(lambda p: -np.ones(len(p)), np.zeros(3), SIZE_M)
+        candidate_eyes(lambda p: -np.ones(len(p)), np.zeros(3), SIZE_M)
 
 
-def test_free_ways_end_at_the_walls() -> None:
-    ways = free_ways(room, np.array([1.0, 1.0, 1.0]), np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, 1]]), 10.0)
-    np.testing.assert_allclose(ways, [3.0, 1.0, 1.5], atol=1e-6)
+def test_free_distances_end_at_the_walls() -> None:
+    distances = free_distances(room, np.array([1.0, 1.0, 1.0]), np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, 1]]), 10.0)
+    np.testing.assert_allclose(distances, [3.0, 1.0, 1.5], atol=1e-6)
 
 
 @pytest.mark.parametrize("up", FRAMES)
-def test_cameras_of_a_fit_stand_in_its_air(tiny_fit: FittedField, up: str) -> None:
+def test_camera_positions_of_a_fit_lie_in_its_air(tiny_fit: FittedField, up: str) -> None:
     scene = make_scene(tiny_fit, sphere(), up)
     assert np.linalg.det(scene.axes) == pytest.approx(1) and (scene.axes[2] != 0).sum() == 1
     assert "xyz"[np.abs(scene.axes[2]).argmax()] == up[-1] and (scene.axes[2].sum() < 0) == (up[0] == "-")
-    eyes = standpoints(scene.clear, *scene.standing) @ scene.axes
+    eyes = candidate_eyes(scene.clearance, *scene.camera_box) @ scene.axes
     assert (tiny_fit.sdf(eyes) > 0.2).all() and (room(eyes) > 0.2).all()
     assert (scene.mesh.vertices @ scene.axes == sphere().vertices).all()
 
@@ -201,7 +208,7 @@ def test_section_of_a_field(axis: int, names: tuple[str, str]) -> None:
     np.testing.assert_allclose(section.values, expected, rtol=1e-9)
 
 
-def test_map_from_above_takes_means() -> None:
+def test_map_from_above_averages_the_values() -> None:
     rng = np.random.default_rng(0)
     points = rng.random((20000, 3)) * [2.0, 1.0, 3.0]
     found = map_from_above(points, points[:, 0], FRAMES["z"])

@@ -20,7 +20,7 @@ from tests.helpers.cli_calls import call_main
 from tests.helpers.cli_runs import box_room, write_scan
 from tests.helpers.html_pages import Page, decode
 
-KEYS = ("views", "sections", "training", "confidence", "residual", "figures", "settings")
+KEYS = ("views", "sections", "training", "confidence", "residual", "metrics", "settings")
 PICTURES = 12
 
 
@@ -57,7 +57,7 @@ def test_the_images_decode_and_show_something(saved: Path) -> None:
         assert min(pixels.shape[:2]) > 200 and pixels[..., :3].std() > 0.01
 
 
-def test_nothing_but_the_page_is_written(saved: Path) -> None:
+def test_only_the_page_is_written(saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == ["checkpoint.pt", "config.yaml", "report.html"]
 
 
@@ -93,13 +93,13 @@ def test_the_demo_writes_mesh_and_report_and_opens_it(tmp_path: Path, monkeypatc
     )
     assert call_main("demo", "-o", tmp_path / "run", "--open", *short, *points) == 0
     assert opened == [(tmp_path / "run" / "report.html").as_uri()]
-    page, figures = Page(tmp_path / "run" / "report.html"), RunFolder(tmp_path / "run").read_report()
+    page, report = Page(tmp_path / "run" / "report.html"), RunFolder(tmp_path / "run").read_report()
     assert tuple(page.keys) == KEYS and len(page.images) == PICTURES
-    assert "scan.ply: fastsdf report" in page.text and f"{figures['metrics']['faces']:,}" in page.text
+    assert "scan.ply: fastsdf report" in page.text and f"{report['metrics']['faces']:,}" in page.text
 
 
 @pytest.mark.parametrize(("package", "line"), [("matplotlib", "report"), ("jinja2", "report"), ("jinja2", "fit")])
-def test_a_missing_package_is_said_before_any_work(
+def test_a_missing_package_is_reported_before_any_work(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf eval --html``: error maps, worst places, and one self-contained page."""
+"""``fastsdf eval --html``: error maps, worst locations, and one self-contained page."""
 
 import math
 import sys
@@ -13,12 +13,12 @@ from fastsdf.evaluation import evaluate
 from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.io import write_mesh, write_point_cloud
 from fastsdf.rendering.camera import look_along
-from fastsdf.rendering.pictures import draw, seen_places, without_ceiling
+from fastsdf.rendering.pictures import draw, visible_points, without_ceiling
 from fastsdf.rendering.rasterise import rasterise
 from fastsdf.rendering.viewpoints import UP
 from fastsdf.report.error_maps import (
     COLORS,
-    UNASKED,
+    UNOBSERVED_COLOR,
     ErrorMap,
     distance_at_points,
     distance_where_observed,
@@ -26,13 +26,13 @@ from fastsdf.report.error_maps import (
     splats,
 )
 from fastsdf.report.score_scene import make_scored_scene
-from fastsdf.report.worst import PLACES, worst_places
+from fastsdf.report.worst import MAX_LOCATIONS, worst_locations
 from fastsdf.synthetic.solids import box
 from tests.helpers.cli_calls import call_main
 from tests.helpers.cli_runs import SIZE_M, box_room
 from tests.helpers.html_pages import Page, decode
 
-KEYS = ["accuracy", "completeness", "worst", "figures"]
+KEYS = ["accuracy", "completeness", "worst", "metrics"]
 RAISED_M = 0.02
 FLOOR = TriangleMesh(
     np.array([[-9.0, -9, 0], [9, -9, 0], [9, 9, 0], [-9, 9, 0]]), np.array([[0, 1, 2], [0, 2, 3]]), None
@@ -41,24 +41,24 @@ CAMERA = look_along(np.array([0.0, 0, 2]), np.array([1.0, 0, -1]), UP, math.radi
 
 
 def room(raised_m: float = 0.0) -> TriangleMesh:
-    """The box room with its floor somewhat too high, faces into the air."""
+    """The box room with its floor ``raised_m`` too high; its faces point into the air."""
     solid = box(np.zeros(3), np.asarray(SIZE_M))
     return TriangleMesh(np.maximum(solid.vertices, (-1, -1, raised_m)), solid.faces[:, ::-1])
 
 
-def test_places_behind_pixels_lie_on_what_they_see() -> None:
+def test_visible_points_lie_on_the_surface_behind_their_pixels() -> None:
     hits = rasterise(CAMERA, FLOOR.vertices, FLOOR.faces, 0.01)
-    places = seen_places(CAMERA, hits)
-    assert len(places) == (hits.face >= 0).sum() > 1000
-    assert np.abs(places[:, 2]).max() < 1e-9
-    pixels = CAMERA.to_screen(CAMERA.to_camera(places))
+    points = visible_points(CAMERA, hits)
+    assert len(points) == (hits.face >= 0).sum() > 1000
+    assert np.abs(points[:, 2]).max() < 1e-9
+    pixels = CAMERA.to_screen(CAMERA.to_camera(points))
     row, column = np.nonzero(hits.face >= 0)
     np.testing.assert_allclose(pixels, np.stack([column, row], 1) + 0.5, atol=1e-6)
 
 
 def test_the_colours_of_the_scale() -> None:
     colors = error_colors(np.array([0.0, 1.0, 7.0, np.nan]))
-    np.testing.assert_allclose(colors, [COLORS[0], COLORS[-1], COLORS[-1], UNASKED])
+    np.testing.assert_allclose(colors, [COLORS[0], COLORS[-1], COLORS[-1], UNOBSERVED_COLOR])
 
 
 def test_splats_show_points_from_their_front() -> None:
@@ -67,31 +67,32 @@ def test_splats_show_points_from_their_front() -> None:
     drawn = splats(up, 0.2, CAMERA)
     assert len(drawn.faces) == 1000 and len(drawn.vertices) == 2000
     hits = rasterise(CAMERA, drawn.vertices, drawn.faces, 0.01)
-    middle = np.floor(CAMERA.to_screen(CAMERA.to_camera(points))).astype(int)
-    middle = middle[((middle >= 0) & (middle < [80, 60])).all(1)]
-    assert len(middle) > 100 and (hits.face[middle[:, 1], middle[:, 0]] >= 0).all()
+    pixels = np.floor(CAMERA.to_screen(CAMERA.to_camera(points))).astype(int)
+    pixels = pixels[((pixels >= 0) & (pixels < [80, 60])).all(1)]
+    assert len(pixels) > 100 and (hits.face[pixels[:, 1], pixels[:, 0]] >= 0).all()
     assert not len(splats(replace(up, normals=-np.tile(UP, (500, 1))), 0.2, CAMERA).faces)
 
 
 def test_an_error_map_has_the_colour_of_the_distance() -> None:
-    picture = ErrorMap(FLOOR, lambda places: np.where(places[:, 1] > 0, 0.1, 0.0), 0.05, 0.0).inside(CAMERA)
+    picture = ErrorMap(FLOOR, lambda points: np.where(points[:, 1] > 0, 0.1, 0.0), 0.05, 0.0).inside(CAMERA)
     left, right = picture[30, 10] / 255, picture[30, 70] / 255
     assert np.abs(left - COLORS[-1]).max() < 0.08 and np.abs(right - COLORS[0]).max() < 0.08
 
 
-def test_worst_places_are_apart_and_in_order() -> None:
+def test_worst_locations_are_apart_and_in_order() -> None:
     rng = np.random.default_rng(0)
     centres = np.arange(8)[:, None] * [1.0, 0, 0]
     points = np.concatenate([centre + 0.1 * rng.uniform(-1, 1, (50, 3)) for centre in centres])
     distance = np.repeat(0.01 * np.arange(1, 9), 50) - 1e-4 * rng.random(400)
-    places = worst_places(points, distance, 0.055, 0.5)
-    assert [round(place.position[0]) for place in places] == [7, 6, 5]
-    assert all(place.share == pytest.approx(50 / 400) for place in places)
-    assert len(worst_places(points, distance, 0.0, 0.5)) == PLACES and not worst_places(points, distance, 1.0, 0.5)
+    locations = worst_locations(points, distance, 0.055, 0.5)
+    assert [round(location.position[0]) for location in locations] == [7, 6, 5]
+    assert all(location.share == pytest.approx(50 / 400) for location in locations)
+    assert len(worst_locations(points, distance, 0.0, 0.5)) == MAX_LOCATIONS
+    assert not worst_locations(points, distance, 1.0, 0.5)
 
 
 @pytest.mark.open3d
-def test_what_was_not_observed_is_not_asked_for() -> None:
+def test_surface_that_was_not_observed_is_not_scored() -> None:
     distance = distance_where_observed(room(), PointCloud(np.array([[1.0, 1, 0]])), 0.1)
     found = distance(np.array([[1.0, 1, -0.05], [2.0, 2, 0.0]]))
     assert found[0] == pytest.approx(0.05, abs=1e-6) and np.isnan(found[1])
@@ -104,13 +105,13 @@ def test_squares_have_the_distance_of_their_points() -> None:
 
 
 @pytest.mark.open3d
-@pytest.mark.parametrize("over", [False, True])
-def test_a_mesh_inside_out_is_turned_over(over: bool) -> None:
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_mesh_inside_out_is_flipped(flipped: bool) -> None:
     mesh = room()
-    given = replace(mesh, faces=mesh.faces[:, ::-1]) if over else mesh
+    given = replace(mesh, faces=mesh.faces[:, ::-1]) if flipped else mesh
     scores = evaluate(given, room(), samples=2000)
     scene = make_scored_scene(given, room(), None, scores, "y")
-    assert scene.inside_out is over and not scene.is_object and len(scene.cameras) == 2
+    assert scene.inside_out is flipped and not scene.is_object and len(scene.cameras) == 2
     np.testing.assert_array_equal(scene.mesh.faces, mesh.faces)
     np.testing.assert_allclose(scene.mesh.vertices @ scene.axes, mesh.vertices)
     for camera in scene.cameras:
@@ -118,7 +119,7 @@ def test_a_mesh_inside_out_is_turned_over(over: bool) -> None:
 
 
 @pytest.mark.open3d
-def test_an_object_is_looked_at_from_outside() -> None:
+def test_cameras_of_an_object_lie_outside() -> None:
     solid = box(np.zeros(3), np.asarray(SIZE_M))
     scene = make_scored_scene(solid, solid, None, evaluate(solid, solid, samples=2000), "z")
     assert scene.is_object and len(scene.cameras) == 2
@@ -126,17 +127,17 @@ def test_an_object_is_looked_at_from_outside() -> None:
         assert ((camera.eye < 0) | (camera.eye > SIZE_M)).any()
 
 
-def test_surfaces_that_leave_nothing_to_draw() -> None:
+def test_empty_pictures() -> None:
     wall = TriangleMesh(np.array([[0.0, 0, 0], [1, 0, 0], [0, 0, 1]]), np.array([[0, 1, 2]]))
     assert without_ceiling(wall) is wall
     nothing = splats(PointCloud(np.zeros((0, 3))), 0.1, CAMERA)
-    assert draw(nothing, CAMERA, lambda places: error_colors(places[:, 0])).std(axis=(0, 1)).max() == 0
+    assert draw(nothing, CAMERA, lambda points: error_colors(points[:, 0])).std(axis=(0, 1)).max() == 0
 
 
 @pytest.mark.open3d
 @pytest.mark.parametrize("kind", ["mesh", "observed", "points"])
-def test_the_page_shows_errors_both_ways(tmp_path: Path, kind: str) -> None:
-    """A floor 2 cm too high is the worst place, on a page of its own."""
+def test_the_page_shows_errors_in_both_directions(tmp_path: Path, kind: str) -> None:
+    """A floor that is 2 cm too high is the worst location."""
     write_mesh(room(RAISED_M), tmp_path / "mesh.ply")
     write_mesh(room(), tmp_path / "truth.ply")
     write_point_cloud(PointCloud(box_room(4000).points), tmp_path / "points.ply")

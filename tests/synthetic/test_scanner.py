@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastsdf.errors import InputError
-from fastsdf.evaluation.mesh_distance import ClosestPoint
+from fastsdf.evaluation.mesh_distance import mesh_distance
 from fastsdf.evaluation.topology import topology
 from fastsdf.geometry import TriangleMesh
 from fastsdf.io import read_mesh, read_point_cloud
@@ -89,7 +89,7 @@ def test_solids_are_watertight_with_outward_normals(name: str) -> None:
 def test_signed_distances_match_the_meshes_and_are_positive_in_air(mesh: TriangleMesh, sdf) -> None:
     x = np.random.default_rng(0).uniform(-0.9, 0.9, (4000, 3))
     exact = sdf(x)
-    assert np.abs(np.abs(exact) - ClosestPoint(mesh).distance(x)[0]).max() < 1e-3
+    assert np.abs(np.abs(exact) - mesh_distance(mesh).distance(x)[0]).max() < 1e-3
     hits = RayScene(mesh).cast(x, np.tile([0.3, 0.5, 0.81], (len(x), 1)))
     inside = (hits.normal @ np.array([0.3, 0.5, 0.81])) > 0
     clear = np.abs(exact) > 2e-3
@@ -133,20 +133,20 @@ def test_an_apartment_has_stations_in_every_room() -> None:
 
 def test_scanner_recovers_its_range_noise_and_outlier_share(room: Scene) -> None:
     clean = scan(room, points=20_000, range_noise_m=0.0, outliers=0.0, mixed_pixels=False, seed=1)
-    off = ClosestPoint(room.mesh).distance(clean.points)[0]
+    off = mesh_distance(room.mesh).distance(clean.points)[0]
     assert np.percentile(off, 99.5) < 1e-4
     assert off.max() < 5e-3  # Embree's float32 hits on long slivers
     noisy = scan(room, points=20_000, range_noise_m=0.004, outliers=0.0, mixed_pixels=False, seed=1)
     errors = _range_errors(room, noisy.points, noisy.sensors)
     assert np.median(np.abs(errors)) == pytest.approx(0.6745 * 0.004, rel=0.05)
     stray = scan(room, points=20_000, range_noise_m=0.0, outliers=0.05, mixed_pixels=False, seed=1)
-    wrong = ClosestPoint(room.mesh).distance(stray.points)[0] > 1e-4
+    wrong = mesh_distance(room.mesh).distance(stray.points)[0] > 1e-4
     assert wrong.mean() == pytest.approx(0.05, abs=0.01)
 
 
 def test_mixed_pixels_lie_between_two_depths(room: Scene) -> None:
     cloud = scan(room, points=20_000, range_noise_m=0.0, outliers=0.0, seed=1)
-    wrong = ClosestPoint(room.mesh).distance(cloud.points)[0] > 1e-4
+    wrong = mesh_distance(room.mesh).distance(cloud.points)[0] > 1e-4
     assert 0.001 < wrong.mean() < 0.06
 
 

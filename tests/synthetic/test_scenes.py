@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Corridor, staircase and apartment against their own measures; marks of the truth; benchmark cases and their files."""
+"""Corridor, staircase and apartment against their dimensions; flags of the truth; benchmark cases and their files."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ from fastsdf.synthetic.corridor import HEIGHT_M, NICHE_M, WIDTH_M
 from fastsdf.synthetic.gaps import random_gaps
 from fastsdf.synthetic.raycast import RayScene
 from fastsdf.synthetic.solids import box, merged, rod, volume
-from fastsdf.synthetic.staircase import RISERS, SLAB_M, TREAD_M, measures
+from fastsdf.synthetic.staircase import RISERS, SLAB_M, TREAD_M, dimensions
 from fastsdf.synthetic.truth import planar_points, thin_points, visible_truth
 from tests.helpers.scene_checks import check_stations
 
@@ -40,38 +40,40 @@ def case() -> Case:
     return make_case(CaseSettings("staircase", SEED, 20_000, missing=3, outliers=0.0, truth_samples=20_000))
 
 
-def _reach(scene: Scene, origins: np.ndarray, direction: tuple[float, float, float]) -> np.ndarray:
+def _free_length(scene: Scene, origins: np.ndarray, direction: tuple[float, float, float]) -> np.ndarray:
     """Free length (n,) from the origins (n, 3) along one direction."""
     return RayScene(scene.mesh).cast(origins, np.tile(np.array(direction), (len(origins), 1))).range_m
 
 
 def test_every_step_is_one_riser_high(stairwell: Scene) -> None:
-    stairs, size = measures(SEED), measures(SEED).size
+    stairs, size = dimensions(SEED), dimensions(SEED).size
     start = (size[1] - stairs.run) / 2
     middles = start + (np.arange(RISERS - 1) + 0.5) * stairs.going
     count = np.arange(1, RISERS)
     up = np.stack([np.full(RISERS - 1, 0.4), middles, count * stairs.riser + 0.05], axis=1)
-    assert _reach(stairwell, up, (0, 0, -1)) == pytest.approx(0.05, abs=1e-5)
+    assert _free_length(stairwell, up, (0, 0, -1)) == pytest.approx(0.05, abs=1e-5)
     top = stairs.half_m + count * stairs.riser
     back = np.stack([np.full(RISERS - 1, size[0] - 0.4), middles[::-1], top + 0.05], axis=1)
-    assert _reach(stairwell, back, (0, 0, -1)) == pytest.approx(0.05, abs=1e-5)
+    assert _free_length(stairwell, back, (0, 0, -1)) == pytest.approx(0.05, abs=1e-5)
     below = back - (0, 0, 0.2)
-    assert _reach(stairwell, below, (0, 0, 1)) == pytest.approx(0.15 - TREAD_M, abs=1e-5)
+    assert _free_length(stairwell, below, (0, 0, 1)) == pytest.approx(0.15 - TREAD_M, abs=1e-5)
     landing = np.array([[1.25, size[1] - 0.3, stairs.half_m + 0.5], [1.25, size[1] - 0.3, 0.3]])
-    assert _reach(stairwell, landing[:1], (0, 0, -1)) == pytest.approx(0.5, abs=1e-5)
-    assert _reach(stairwell, landing[1:], (0, 0, 1)) == pytest.approx(stairs.half_m - SLAB_M - 0.3, abs=1e-5)
+    assert _free_length(stairwell, landing[:1], (0, 0, -1)) == pytest.approx(0.5, abs=1e-5)
+    assert _free_length(stairwell, landing[1:], (0, 0, 1)) == pytest.approx(stairs.half_m - SLAB_M - 0.3, abs=1e-5)
 
 
-def test_the_corridor_has_its_measures_and_niches(passage: Scene) -> None:
+def test_the_corridor_has_its_dimensions_and_niches(passage: Scene) -> None:
     x = np.linspace(0.2, 11.8, 400)
     middle = np.stack([x, np.full(400, 1.0), np.full(400, 1.4)], axis=1)
-    width = _reach(passage, middle, (0, 1, 0)) + _reach(passage, middle, (0, -1, 0))
+    width = _free_length(passage, middle, (0, 1, 0)) + _free_length(passage, middle, (0, -1, 0))
     assert (np.abs(width - WIDTH_M) < 1e-5).mean() > 0.2
     assert (np.abs(width - WIDTH_M - NICHE_M) < 1e-5).sum() > 10
-    height = _reach(passage, middle, (0, 0, 1)) + 1.4
+    height = _free_length(passage, middle, (0, 0, 1)) + 1.4
     assert np.median(height) == pytest.approx(HEIGHT_M, abs=1e-5)
     clear = np.array([[6.0, 1.0, 2.3]])
-    assert (_reach(passage, clear, (1, 0, 0)) + _reach(passage, clear, (-1, 0, 0)))[0] == pytest.approx(12.0, abs=1e-4)
+    assert (_free_length(passage, clear, (1, 0, 0)) + _free_length(passage, clear, (-1, 0, 0)))[0] == pytest.approx(
+        12.0, abs=1e-4
+    )
     assert len(corridor(SEED, stations=1).stations) == 5
     with pytest.raises(InputError, match="too short"):
         corridor(SEED, length=3.0)
@@ -83,7 +85,7 @@ def test_inner_walls_of_an_apartment_are_ten_centimetres_thick_and_seen_from_bot
     left, right = flat.stations[:2].max(axis=0)[0], flat.stations[2:].min(axis=0)[0]
     y = np.linspace(0.3, 3.0, 60)
     from_left, from_right = (np.stack([np.full(60, x), y, np.full(60, 2.45)], axis=1) for x in (left, right))
-    near, far = left + _reach(flat, from_left, (1, 0, 0)), right - _reach(flat, from_right, (-1, 0, 0))
+    near, far = left + _free_length(flat, from_left, (1, 0, 0)), right - _free_length(flat, from_right, (-1, 0, 0))
     assert np.median(far - near) == pytest.approx(0.1, abs=1e-5)
     truth = visible_truth(flat, 20_000)
     for side in (near, far):
@@ -131,7 +133,7 @@ def test_clean_scans_stop_at_the_first_surface() -> None:
 
 
 def test_treads_are_thin_and_landings_are_not(case: Case) -> None:
-    stairs, size = measures(SEED), measures(SEED).size
+    stairs, size = dimensions(SEED), dimensions(SEED).size
     points, up = case.truth.points, case.truth.normals[:, 2] > 0.99
     tread = up & (np.abs(points[:, 2] - stairs.half_m - 3 * stairs.riser) < 1e-4) & (points[:, 0] < size[0] - 0.05)
     tread &= points[:, 0] > size[0] - 1.05
@@ -145,8 +147,8 @@ def test_treads_are_thin_and_landings_are_not(case: Case) -> None:
 def test_planar_means_no_edge_within_ten_centimetres_and_nothing_in_front() -> None:
     floor, post = box((-1, -1, -0.2), (1, 1, 0)), rod((0.5, 0, 0), (0.5, 0, 0.5), 0.02)
     rays, up = RayScene(merged([floor, post])), np.array([0.0, 0.0, 1.0])
-    places = np.array([[0, 0, 0], [0.88, 0, 0], [0.91, 0, 0], [0.5, 0.1, 0], [0.5, 0.14, 0], [-0.91, -0.91, 0]])
-    assert planar_points(rays, places, np.tile(up, (6, 1))).tolist() == [True, True, False, False, True, False]
+    points = np.array([[0, 0, 0], [0.88, 0, 0], [0.91, 0, 0], [0.5, 0.1, 0], [0.5, 0.14, 0], [-0.91, -0.91, 0]])
+    assert planar_points(rays, points, np.tile(up, (6, 1))).tolist() == [True, True, False, False, True, False]
     sides = np.array([[0.52, 0.0, 0.2], [0.0, 0.0, 0.0], [1.0, 0.0, -0.1]])
     normals = np.array([[1.0, 0.0, 0.0], up, [1.0, 0.0, 0.0]])
     assert thin_points(rays, sides, normals).tolist() == [True, False, False]
@@ -160,15 +162,17 @@ def test_cases_repeat_for_a_seed_and_differ_between_seeds(case: Case) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(case.truth, again.truth, strict=True))
     other = make_case(replace(case.settings, seed=SEED + 1))
     assert not np.array_equal(case.scene.mesh.vertices[:, 2], other.scene.mesh.vertices[:, 2])
-    assert measures(SEED) != measures(SEED + 1)
+    assert dimensions(SEED) != dimensions(SEED + 1)
 
 
 def test_missing_regions_have_no_points_and_a_truth_of_their_own(case: Case) -> None:
     gaps = random_gaps(case.scene, 3, SEED)
     whole = make_case(replace(case.settings, missing=0))
     assert len(whole.cloud) == 20_000 and not len(whole.missed.points)
-    assert not gaps.hold(case.cloud.points).any() and gaps.hold(whole.cloud.points).sum() == 20_000 - len(case.cloud)
-    assert gaps.hold(case.missed.points).all() and not gaps.hold(case.truth.points).any()
+    assert not gaps.contains(case.cloud.points).any() and gaps.contains(whole.cloud.points).sum() == 20_000 - len(
+        case.cloud
+    )
+    assert gaps.contains(case.missed.points).all() and not gaps.contains(case.truth.points).any()
     assert len(case.missed.points) + len(case.truth.points) == 20_000
     assert len(case.missed.points) > 20
 

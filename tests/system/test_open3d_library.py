@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
 """A missing or broken Open3D ends in one error that says what to install."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
 
+from fastsdf.commands.evaluate import evaluate_mesh
 from fastsdf.errors import InputError, ScanError
-from fastsdf.evaluation.mesh_distance import ClosestPoint
+from fastsdf.evaluation.mesh_distance import mesh_distance
 from fastsdf.geometry import TriangleMesh
-from fastsdf.io import read_point_cloud
+from fastsdf.io import read_point_cloud, write_mesh
 from fastsdf.synthetic.raycast import RayScene
 from fastsdf.system.open3d_library import load_open3d
+from tests.helpers.exported_sphere import sphere
 
 TRIANGLE = TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
 MISSING = "libGL.so.1: cannot open shared object file"
@@ -28,10 +31,24 @@ def broken_open3d(request, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("broken_open3d")
-@pytest.mark.parametrize("use", [load_open3d, lambda: RayScene(TRIANGLE), lambda: ClosestPoint(TRIANGLE)])
+@pytest.mark.parametrize("use", [load_open3d, lambda: RayScene(TRIANGLE)])
 def test_a_broken_installation_is_explained(use):
     with pytest.raises(InputError, match=rf"{MISSING}\): pip install open3d; .*apt-get install libusb-1\.0-0 libgl1"):
         use()
+
+
+@pytest.mark.usefixtures("broken_open3d")
+def test_distances_to_meshes_do_without_it():
+    distance, face = mesh_distance(TRIANGLE).distance(np.zeros((1, 3)))
+    assert distance[0] == pytest.approx(1 / np.sqrt(3)) and face[0] == 0
+
+
+@pytest.mark.usefixtures("broken_open3d")
+def test_eval_says_that_it_does_without_it(tmp_path, capsys):
+    write_mesh(sphere(), tmp_path / "a.ply")
+    evaluate_mesh(tmp_path / "a.ply", tmp_path / "a.ply", None, "room", tmp_path / "a.json", 0)
+    assert "without Open3D" in capsys.readouterr().out
+    assert json.loads((tmp_path / "a.json").read_text())["chamfer_l1"] < 1e-6
 
 
 @pytest.mark.usefixtures("broken_open3d")

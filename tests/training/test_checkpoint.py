@@ -6,18 +6,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import fastsdf
 from fastsdf.config.loading import load_config
-from fastsdf.errors import BackendUnavailable
+from fastsdf.errors import BackendUnavailable, ConfigError
 from fastsdf.field.backends import selection as registry
 from fastsdf.field.backends import tiny_cuda_nn
 from fastsdf.field.backends.selection import load_backend
 from fastsdf.field.hash_grid import GridSpec
 from fastsdf.field.network import FieldSpec, HashGridSDF
 from fastsdf.io.run_folder import RunFolder
+from fastsdf.model import FittedField
 from fastsdf.prepare.pipeline import prepare_scan
 from fastsdf.training.checkpoint import read_checkpoint, resume_session, save_session
 from fastsdf.training.loop import train
@@ -109,3 +111,37 @@ def test_a_table_that_would_mean_another_field_says_so(runs: dict[str, RunFolder
     torch.save(content, tmp_path / "checkpoint.pt")
     with pytest.raises(RuntimeError, match="size mismatch"):  # got past the choice of a backend
         resume_session(RunFolder(tmp_path))
+
+
+def test_a_fit_resumes_on_another_type_of_device(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    """A checkpoint of a GPU holds the state of a generator that a CPU cannot take; samples then come from a new seed."""
+    content = read_checkpoint(runs["torch"].checkpoint)
+    content["config"]["device"], content["generator"] = "cuda", torch.zeros(16, dtype=torch.uint8)
+    torch.save(content, tmp_path / "checkpoint.pt")
+    sessions = [resume_session(RunFolder(tmp_path), "cpu") for _ in range(2)]
+    draws = [session.state.sampler.draw().surface for session in sessions]
+    assert sessions[0].device == "cpu" and sessions[0].config.device == "cpu" and torch.equal(*draws)
+    train(sessions[0].state, sessions[0].config, lambda p: None, lambda s: None, lambda: False)
+    assert sessions[0].state.step == 2 * STEPS
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="device 'cuda' is not available"):
+            resume_session(RunFolder(tmp_path))
+
+
+def test_an_unfinished_field_leaves_out_its_locked_levels(runs: dict[str, RunFolder], tmp_path: Path) -> None:
+    content = read_checkpoint(runs["torch"].checkpoint)
+    grid = content["spec"]["grid"]
+    first = content["config"]["training"]["levels"]["first"]
+    content["config"]["training"]["levels"]["unlock_end"] = 1.0
+    torch.save(content, tmp_path / "checkpoint.pt")
+    field = FittedField.load(tmp_path, "cpu")
+    half = first + 0.5 * (grid["num_levels"] - first)  # after half of the steps
+    assert field.levels == pytest.approx(half)
+    noisy = dataclasses.replace(field, levels=float(grid["num_levels"]))
+    with torch.no_grad():  # what no step has touched must not show
+        field.field.table[field.field.spec.grid.offsets[-2] :] += 100.0
+    points = field.transform.to_world(np.random.default_rng(0).uniform(-0.5, 0.5, (50, 3)))
+    assert np.abs(field.sdf(points)).max() < 10 and np.abs(noisy.sdf(points) - field.sdf(points)).max() > 1
+    content["step"] = content["config"]["training"]["steps"]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    assert FittedField.load(tmp_path, "cpu").levels == grid["num_levels"]

@@ -55,9 +55,9 @@ def test_disc_distance_is_exact_on_a_plane(normal: np.ndarray, confidence: float
     points = scattered_square(2000, 0.02)
     points[:, 2] = -(points[:, 0] * normal[0] + points[:, 1] * normal[1]) / normal[2]
     samples = points[:500] + np.random.default_rng(1).normal(0, 0.02, (500, 3))
-    found, trust = distances(samples, points, np.tile(normal, (2000, 1)), confidence=confidence)
+    found, normal_weight = distances(samples, points, np.tile(normal, (2000, 1)), confidence=confidence)
     np.testing.assert_allclose(found, samples @ normal, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(trust, confidence, atol=1e-12)
+    np.testing.assert_allclose(normal_weight, confidence, atol=1e-12)
 
 
 @pytest.mark.parametrize("outwards", [1.0, -1.0])
@@ -99,14 +99,14 @@ def test_near_targets_lie_around_the_points_drawn() -> None:
     assert [a.dtype for a in near] == [torch.float32] * 4 and [len(a) for a in near] == [count] * 4
 
 
-@pytest.mark.parametrize("trust", [0.0, 0.25, 1.0, 4.0])
-def test_an_untrusted_normal_leaves_an_interval_that_the_nearest_point_bounds(trust: float) -> None:
+@pytest.mark.parametrize("normal_weight", [0.0, 0.25, 1.0, 4.0])
+def test_an_untrusted_normal_leaves_an_interval_that_the_nearest_point_bounds(normal_weight: float) -> None:
     points = torch.from_numpy(scattered_square(2000, 0.02))
     places = points[:300] + 0.02 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     same, index = torch.ones(2000, dtype=torch.float64), point_index(points)
     normals = torch.tensor(UP).double().expand(2000, 3)
-    lower, upper, _ = disc_distance(places, index, normals, 0.02 * same, same, trust * same)
-    gap, sure = index.query(places, 1)[0][:, 0], min(trust, 1.0)
+    lower, upper, _ = disc_distance(places, index, normals, 0.02 * same, same, normal_weight * same)
+    gap, sure = index.query(places, 1)[0][:, 0], min(normal_weight, 1.0)
     front = places[:, 2] > 0
     torch.testing.assert_close((upper - lower)[front], 2 * (1 - sure) * gap[front], rtol=0, atol=1e-12)
     torch.testing.assert_close((upper + lower)[front] / 2, sure * places[front, 2], rtol=0, atol=1e-12)
@@ -142,11 +142,11 @@ def test_rays_say_where_the_air_is_and_how_far_the_surface_can_be() -> None:
 
 
 def test_a_normal_is_as_long_as_it_weighs() -> None:
-    trust = np.random.default_rng(0).choice([0.1, 1.0, 4.0], 3000).astype(np.float32)
-    scan = surface(trust=trust)
+    normal_weight = np.random.default_rng(0).choice([0.1, 1.0, 4.0], 3000).astype(np.float32)
+    scan = surface(normal_weight=normal_weight)
     drawn = batch(scan)
     _, index = KDTree(scan.points).query(drawn.surface.numpy())
-    np.testing.assert_allclose(drawn.normals.norm(dim=1).numpy(), trust[index], rtol=1e-6)
+    np.testing.assert_allclose(drawn.normals.norm(dim=1).numpy(), normal_weight[index], rtol=1e-6)
 
 
 def test_the_pool_is_smaller_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,8 +159,8 @@ def test_the_pool_is_smaller_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("weight", [0.0, 2.0])
 def test_points_without_a_trusted_normal_are_drawn_more_often(weight: float) -> None:
-    trust = np.repeat(np.float32([0.1, 0.7, 4.0]), 1000)
-    scan = surface(trust=trust)
+    normal_weight = np.repeat(np.float32([0.1, 0.7, 4.0]), 1000)
+    scan = surface(normal_weight=normal_weight)
     drawn = batch(scan, surface_points=40_000, rough_weight=weight)
     _, index = KDTree(scan.points).query(drawn.surface.numpy())
     shares = np.bincount(index // 1000, minlength=3) / 40_000
@@ -178,16 +178,16 @@ def test_a_share_of_the_pool_lies_on_rays(share: float) -> None:
     assert (drawn.near[on_rays][:, 2] > 0).all()
 
 
-def surface(count: int = 3000, dense: int = 0, trust: np.ndarray | None = None) -> SurfacePoints:
+def surface(count: int = 3000, dense: int = 0, normal_weight: np.ndarray | None = None) -> SurfacePoints:
     """A square of points 0.02 apart, with ``dense`` more points a quarter as far apart on a patch beside it."""
     patch = scattered_square(max(dense, 1), 0.005, seed=1)[:dense] + np.array([0.9, 0.0, 0.0])
     points = np.concatenate([scattered_square(count, 0.02), patch]).astype(np.float32)
     total = count + dense
     spacing = np.where(np.arange(total) < count, 0.02, 0.005).astype(np.float32)
     normals, confidence = np.tile(UP, (total, 1)).astype(np.float32), np.linspace(0, 1, total, dtype=np.float32)
-    trust = np.ones(total, np.float32) if trust is None else trust
+    normal_weight = np.ones(total, np.float32) if normal_weight is None else normal_weight
     return SurfacePoints(
-        points, normals, confidence, spacing, trust, np.array([-1, -0.8, -0.1]), np.array([1, 0.8, 0.2])
+        points, normals, confidence, spacing, normal_weight, np.array([-1, -0.8, -0.1]), np.array([1, 0.8, 0.2])
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf view`` and ``fit --view`` as a person meets them: a page in a browser, clear errors, Ctrl-C."""
+"""``fastsdf view`` and ``fit --view`` end to end: the page in a browser, error messages, Ctrl-C."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.speed.headless_viewer_client import Onlooker
+from benchmarks.speed.headless_viewer_client import HeadlessViewerClient
 from fastsdf.commands.view import fill
 from fastsdf.config.loading import load_config
 from fastsdf.io import read_point_cloud
@@ -31,10 +31,10 @@ from tests.helpers.cli_runs import box_room, command, write_scan
 from tests.helpers.tiny_room import PALETTE
 
 pytest.importorskip("viser")
-needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here")
-CENTRE = slice(100, 460), slice(60, 560)  # of the picture, left of the panel
-LIKE = 0.985
-NOTICE = "document.querySelector('.mantine-Notification-closeButton')?.click()"
+needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed")
+CENTRE = slice(100, 460), slice(60, 560)  # rows and columns of the screenshot, left of the panel
+MIN_COSINE = 0.985  # between two colours of the same hue; chosen by eye
+CLOSE_NOTICE = "document.querySelector('.mantine-Notification-closeButton')?.click()"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def server() -> Iterator[Server]:
 
 
 def started(*arguments: object) -> tuple[subprocess.Popen[str], int]:
-    """A fastsdf process and the port that it says it listens at."""
+    """Start a fastsdf process; returns it with the port that it reports."""
     child = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stdout is not None
     found = re.search(r"open http://localhost:(\d+) in a browser", child.stdout.readline())
@@ -65,7 +65,7 @@ def started(*arguments: object) -> tuple[subprocess.Popen[str], int]:
 
 
 def ended(child: subprocess.Popen[str]) -> str:
-    """What a process printed until Ctrl-C ended it, in good order."""
+    """Stop a process by Ctrl-C, check that it ended without errors, and return its output."""
     child.send_signal(signal.SIGINT)
     out, errors = child.communicate(timeout=30)
     assert child.returncode == 0 and errors == "", errors
@@ -73,14 +73,14 @@ def ended(child: subprocess.Popen[str]) -> str:
 
 
 def share_like(picture: np.ndarray, colors: np.ndarray) -> float:
-    """Share of the centre's pixels that have the hue of one of some colours (n, 3), whatever their brightness."""
+    """Share of the pixels in the centre that have the hue of one of the colours (n, 3), regardless of brightness."""
     pixels = picture[CENTRE].reshape(-1, 3).astype(float)
     units = [values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1.0) for values in (pixels, colors)]
-    return float(((units[0] @ units[1].T).max(1) > LIKE).mean())
+    return float(((units[0] @ units[1].T).max(1) > MIN_COSINE).mean())
 
 
 def is_blank(picture: np.ndarray) -> bool:
-    """Whether the centre has one colour only."""
+    """Whether the centre has a single colour."""
     return bool(picture[CENTRE].reshape(-1, 3).std(0).max() < 1)
 
 
@@ -103,8 +103,8 @@ def test_a_browser_shows_the_mesh_in_the_colours_of_the_scan(saved: Path, tmp_pa
 
 
 def check_controls(page: Page) -> None:
-    """Without the mesh the middle is empty, and a section across it is red and blue or white."""
-    page.run(NOTICE)
+    """Without the mesh the centre is blank; with a section it is red and blue or white."""
+    page.run(CLOSE_NOTICE)
     page.click("Mesh")
     assert is_blank(page.wait_for(is_blank))
     page.click("Across z")
@@ -119,7 +119,7 @@ def check_controls(page: Page) -> None:
 
 def test_all_controls_work_without_a_browser(tiny_fit: FittedField, server: Server) -> None:
     jobs = fill(server, tiny_fit, tiny_fit.extract_mesh(0.1), "z")
-    jobs.work_off()
+    jobs.run_pending()
     names = set(server.scene._handle_from_node_name)
     assert {"/mesh", "/scan"} <= names and not any("section" in name for name in names)
     controls = {(h.label, i): h for i, h in enumerate(server.gui._gui_input_handle_from_uuid.values())}
@@ -127,24 +127,24 @@ def test_all_controls_work_without_a_browser(tiny_fit: FittedField, server: Serv
         if label == "Colours":
             for option in control.options:
                 change(control, option)
-                jobs.work_off()
+                jobs.run_pending()
         elif label == "Levels":
             change(control, 3)
-            jobs.work_off()
+            jobs.run_pending()
         elif label.startswith("Across"):
             change(control, True)
-            jobs.work_off()
+            jobs.run_pending()
     assert sum("section" in name for name in server.scene._handle_from_node_name) == 3
 
 
 def change(control: object, value: object) -> None:
-    """Sets a control as a browser would: its callbacks run in threads of the server."""
+    """Set a control as a browser does: its callbacks run in threads of the server."""
     control.value = value  # type: ignore
     time.sleep(0.05)
 
 
-class Watched:
-    """A server with somebody who looks on."""
+class FakeClients:
+    """A server that reports a given number of connected clients."""
 
     def __init__(self, server: Server, clients: int):
         self._server, self._clients = server, clients
@@ -153,7 +153,7 @@ class Watched:
         return getattr(self._server, name)
 
     def get_clients(self) -> dict[int, None]:
-        """As many as it was told."""
+        """The fake clients by number."""
         return dict.fromkeys(range(self._clients))
 
 
@@ -169,30 +169,30 @@ def session(scan: Path) -> Session:
     return start_fit(prepare_scan(read_point_cloud(scan), config), config)
 
 
-def trained(session: Session, look: Callable[[Progress], None]) -> torch.Tensor:
-    """The table of a fit after training."""
-    train(session.state, session.config, look, lambda _: None, lambda: False)
+def trained(session: Session, report: Callable[[Progress], None]) -> torch.Tensor:
+    """The hash table of a fit after training."""
+    train(session.state, session.config, report, lambda _: None, lambda: False)
     return session.state.field.table.detach()
 
 
-def test_looking_does_not_change_the_fit(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growing_surface, "MOST_SHARE", 1.0)
+def test_viewing_does_not_change_the_fit(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing_surface, "MAX_TIME_SHARE", 1.0)
     scan = write_scan(tmp_path, box_room(4000))
     one, two, three = session(scan), session(scan), session(scan)
     plain = trained(one, lambda _: None)
-    looked = GrowingSurface(Watched(server, 1), two)
-    assert torch.equal(trained(two, looked), plain)
-    assert looked.pictures == 6 and looked.seconds > 0
-    alone = GrowingSurface(Watched(server, 0), three)
-    assert torch.equal(trained(three, alone), plain)
-    assert alone.pictures == 0 and alone.seconds == 0
+    viewed = GrowingSurface(FakeClients(server, 1), two)
+    assert torch.equal(trained(two, viewed), plain)
+    assert viewed.pictures == 6 and viewed.seconds > 0
+    unviewed = GrowingSurface(FakeClients(server, 0), three)
+    assert torch.equal(trained(three, unviewed), plain)
+    assert unviewed.pictures == 0 and unviewed.seconds == 0
 
 
-def test_pictures_are_rare(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a picture of one second, none is made for 49 seconds."""
+def test_previews_are_rare(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a preview that took one second, none is computed for 49 seconds."""
     clock = [1000.0]
     monkeypatch.setattr(growing_surface.time, "monotonic", lambda: clock[0])
-    grow = GrowingSurface(Watched(server, 1), session(write_scan(tmp_path, box_room(4000))))
+    grow = GrowingSurface(FakeClients(server, 1), session(write_scan(tmp_path, box_room(4000))))
     monkeypatch.setattr(grow, "show", lambda _: clock.__setitem__(0, clock[0] + 1.0))
     for _ in range(1000):
         grow(None)  # type: ignore
@@ -203,7 +203,7 @@ def test_pictures_are_rare(tmp_path: Path, server: Server, monkeypatch: pytest.M
 def test_a_fit_is_watched_to_its_end_and_complete_before_ctrl_c(tmp_path: Path) -> None:
     scan, folder = write_scan(tmp_path, box_room(4000)), tmp_path / "run"
     child, port = started("fit", scan, "-o", folder, *QUICK, "--view", "--port", 0)
-    onlooker = Onlooker(port)
+    client = HeadlessViewerClient(port)
     try:
         assert child.stdout is not None
         lines = list(iter(child.stdout.readline, f"open http://localhost:{port} in a browser; Ctrl-C ends\n"))
@@ -212,8 +212,8 @@ def test_a_fit_is_watched_to_its_end_and_complete_before_ctrl_c(tmp_path: Path) 
         assert json.loads((folder / "run.json").read_text())["steps"] == 24
     finally:
         ended(child)
-    onlooker.leave()
-    assert len(onlooker.received) > 3 and max(onlooker.received) > 10_000
+    client.close()
+    assert len(client.received) > 3 and max(client.received) > 10_000
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,9 @@ def test_bad_input_is_one_line(
     assert errors.startswith("Error: ") and errors.count("\n") == 1 and message in errors
 
 
-def test_a_port_in_use_is_said_before_any_work(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported_before_any_work(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for line in (("view", saved), ("fit", "none.ply", "-o", tmp_path / "run", "--view")):

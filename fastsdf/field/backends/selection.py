@@ -34,7 +34,7 @@ def load_backend(name: str) -> Backend:
     problem = probe_tiny_cuda_nn() if name == "tcnn" else ""
     if problem:
         raise BackendUnavailable(
-            f"backend '{name}' cannot be loaded ({problem}); docs/backends.md says how to install it, "
+            f"backend '{name}' cannot be loaded ({problem}); docs/guides/backends.md says how to install it, "
             "or use --backend torch"
         )
     return backend_class()

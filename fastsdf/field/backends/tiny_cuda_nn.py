@@ -3,7 +3,7 @@
 
 The only file that imports tinycudann, and only once a grid is evaluated: a bad build of it crashes the interpreter, so
 `fastsdf.field.backends.probe` tries it in a child process first. The table is handed to tiny-cuda-nn's native module at
-each call; that module's own parameters are never used. docs/backends.md says why the network is not tiny-cuda-nn's.
+each call; that module's own parameters are never used. docs/guides/backends.md says why the network is not tiny-cuda-nn's.
 """
 
 import math

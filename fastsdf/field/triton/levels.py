@@ -108,13 +108,13 @@ def _row(x, y, z, size, offset, DENSE: tl.constexpr):
 @triton.jit
 def entry(table_ptr, x, y, z, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
     """Entries (BLOCK, F) of the nodes with these row terms; 0 where masked off."""
-    place = _row(x, y, z, size, offset, DENSE)
-    return tl.load(table_ptr + place[:, None] * F + tl.arange(0, F)[None, :], mask=mask[:, None], other=0.0)
+    row = _row(x, y, z, size, offset, DENSE).to(tl.int64)  # rows times features may exceed 32 bits
+    return tl.load(table_ptr + row[:, None] * F + tl.arange(0, F)[None, :], mask=mask[:, None], other=0.0)
 
 
 @triton.jit
 def add(grad_ptr, x, y, z, value, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
     """Adds ``value`` (BLOCK, F) to the gradient of those entries."""
-    place = _row(x, y, z, size, offset, DENSE)
-    target = grad_ptr + place[:, None] * F + tl.arange(0, F)[None, :]
+    row = _row(x, y, z, size, offset, DENSE).to(tl.int64)
+    target = grad_ptr + row[:, None] * F + tl.arange(0, F)[None, :]
     tl.atomic_add(target, value, mask=mask[:, None], sem="relaxed")

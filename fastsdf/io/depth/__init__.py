@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders of posed depth images: their layouts, the images, and points from them.
+"""Reads folders of posed depth images as point clouds.
 
-In: a folder. Out: `fastsdf.geometry.PointCloud` with a view per frame. Start reading at `folders`.
+In: a folder. Out: `fastsdf.geometry.PointCloud` with sensor positions. Start reading at `folders`.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A folder of posed depth images as one point cloud with a sensor position per point."""
+"""Reads a folder of posed depth images as one point cloud with a sensor position per point."""
 
 from pathlib import Path
 
@@ -10,22 +10,22 @@ from fastsdf.geometry import PointCloud
 from fastsdf.io.depth.images import back_project, read_depth_image, without_edges
 from fastsdf.io.depth.layouts import DepthSequence, find_sequence
 
-MAX_POINTS = 3_000_000
-MAX_JUMP = 0.05
+MAX_POINTS = 3_000_000  # pixels used in total if no stride is given; bounds memory and time, not swept
+MAX_JUMP = 0.05  # share of the depth, at a depth edge between neighbouring pixels; chosen, not swept
 
 
 def read_depth_folder(folder: Path, stride: int | None = None) -> PointCloud:
-    """Back-project the depth images of a folder (see `fastsdf.io.depth.layouts` for the layouts); uncleaned.
+    """Back-project the depth images of a folder; the result is not cleaned.
 
-    Pixels at depth edges (a jump to a neighbour by more than 5% of the depth) are dropped. Images whose pose is not
-    finite are left out with a note.
+    Pixels at depth edges, where the depth of a neighbour differs by more than 5%, are dropped. Images whose pose is not
+    finite are left out with a note. `fastsdf.io.depth.layouts` lists the known layouts.
 
     Args:
         folder: the folder.
-        stride: take every n-th pixel in both directions; None: the smallest that keeps the total under 3 million.
+        stride: use every n-th pixel in both directions; None: the smallest stride that gives at most 3 million pixels.
 
     Raises:
-        ScanError: the folder has no known layout, or one of its files is missing or damaged.
+        ScanError: the layout of the folder is unknown, or one of its files is missing or damaged.
         InputError: ``stride`` is below 1.
     """
     if stride is not None and stride < 1:
@@ -53,6 +53,6 @@ def _stride_for(images: int, sequence: DepthSequence) -> int:
 
 
 def _notes(sequence: DepthSequence, used: int, stride: int) -> tuple[str, ...]:
-    notes = (*sequence.notes, f"{used} depth images ({sequence.layout} layout), every pixel number {stride} both ways")
+    notes = (*sequence.notes, f"{used} depth images ({sequence.layout} layout), pixel stride {stride}")
     lost = len(sequence.images) - used
     return (*notes, f"{lost} depth images without a finite pose left out") if lost else notes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Depth images, read with Pillow (the only place that imports it), and their points."""
+"""Reads depth images with Pillow and back-projects them. This is the only module that imports Pillow."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +10,14 @@ from fastsdf.errors import ScanError
 from fastsdf.io.files import require_file
 from fastsdf.system.optional_import import needed_for
 
-INVALID = 65535  # as 0: no measurement
+INVALID = 65535  # pixel value without a measurement, as is 0; the largest value of 16 bits
 
 
 class Intrinsics(NamedTuple):
-    """A pinhole camera: pixel (column, row) = (fx x / z + cx, fy y / z + cy), pixel centres at whole numbers."""
+    """A pinhole camera: pixel (column, row) = (fx x / z + cx, fy y / z + cy), with pixel centres at integers.
+
+    ``units_per_m`` is the pixel value of a depth of one metre.
+    """
 
     fx: float
     fy: float
@@ -26,10 +29,13 @@ class Intrinsics(NamedTuple):
 
 
 def read_depth_image(path: str | Path, camera: Intrinsics) -> np.ndarray:
-    """Depth (height, width) float64 in metres along the optical axis; 0 where nothing was measured.
+    """Read a 16-bit depth image.
+
+    Returns:
+        (height, width) float64 depth along the optical axis, metres; 0 for pixels without a measurement.
 
     Raises:
-        ScanError: Pillow is not installed, or the image is damaged, not a 16-bit grey one, or of another size.
+        ScanError: Pillow is not installed, or the image is damaged, not 16-bit grey, or not of the camera's size.
     """
     path = require_file(path)
     with needed_for(f"{path}: depth images need Pillow", "pip install pillow", ScanError):
@@ -37,7 +43,7 @@ def read_depth_image(path: str | Path, camera: Intrinsics) -> np.ndarray:
     try:
         with Image.open(path) as image:
             mode, values = image.mode, np.array(image)
-    except (OSError, ValueError, SyntaxError) as error:  # what Pillow's decoders raise on damaged files
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise these for damaged files.
         raise ScanError(f"{path} cannot be read as an image ({error}): copy it again") from error
     if not mode.startswith("I"):
         raise ScanError(f"{path} is an image of mode {mode}: depth images are grey with 16 bits")
@@ -50,11 +56,12 @@ def read_depth_image(path: str | Path, camera: Intrinsics) -> np.ndarray:
 
 
 def without_edges(depth: np.ndarray, max_jump: float) -> np.ndarray:
-    """Depth with the pixels on both sides of depth edges set to 0.
+    """Set the pixels on both sides of depth edges to 0.
 
     Args:
-        depth: (h, w), 0 where nothing was measured.
-        max_jump: a jump to one of the four measured neighbours by more than this share of the nearer depth is an edge.
+        depth: (h, w), 0 for pixels without a measurement.
+        max_jump: largest depth difference between two neighbouring pixels that is no edge, as a share of the smaller
+            depth.
     """
     edge = np.zeros(depth.shape, dtype=bool)
     for one, two in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
@@ -66,13 +73,16 @@ def without_edges(depth: np.ndarray, max_jump: float) -> np.ndarray:
 
 
 def back_project(depth: np.ndarray, camera: Intrinsics, pose: np.ndarray, stride: int) -> np.ndarray:
-    """World points (m, 3) of every ``stride``-th measured pixel in both directions.
+    """Back-project every ``stride``-th pixel in both directions.
 
     Args:
-        depth: (h, w) metres, 0 where nothing was measured.
-        camera: the pinhole of the image.
-        pose: (4, 4) camera to world; camera axes x right, y down, z forward.
+        depth: (h, w) metres, 0 for pixels without a measurement.
+        camera: camera of the image.
+        pose: (4, 4) camera to world; the camera's axes are x right, y down and z forward.
         stride: pixels from one sample to the next, >= 1.
+
+    Returns:
+        (m, 3) world points.
     """
     rows, columns = np.mgrid[stride // 2 : depth.shape[0] : stride, stride // 2 : depth.shape[1] : stride]
     sampled = depth[rows, columns]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders of posed depth images: which layouts are known, and where each keeps its images, poses and camera."""
+"""The known layouts of folders of posed depth images: where each keeps its images, poses and intrinsics."""
 
 import json
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from fastsdf.io.files import require_file
 from fastsdf.io.poses.pose_files import Poses, check_poses, read_poses
 from fastsdf.io.poses.stamped_poses import poses_at, read_stamped_names, read_trajectory
 
-TUM_CAMERA = Intrinsics(525.0, 525.0, 319.5, 239.5, 640, 480, 5000.0)
-SEVEN_SCENES_CAMERA = Intrinsics(585.0, 585.0, 320.0, 240.0, 640, 480, 1000.0)
+TUM_CAMERA = Intrinsics(525.0, 525.0, 319.5, 239.5, 640, 480, 5000.0)  # default of the TUM RGB-D benchmark's web page
+SEVEN_SCENES_CAMERA = Intrinsics(585.0, 585.0, 320.0, 240.0, 640, 480, 1000.0)  # from the data set's web page
 CAMERA_FILES = ("camera_intrinsic.json", "intrinsic.json")
 TRAJECTORIES = ("*.log", "*trajectory*.json", "scene/*.log", "scene/*trajectory*.json")
 
@@ -26,9 +26,9 @@ class DepthSequence(NamedTuple):
     Attributes:
         layout: name of the folder's layout.
         images: m image files.
-        matrices: (m, 4, 4) camera to world; not finite where the tracking was lost.
-        camera: of all images.
-        notes: facts for the report.
+        matrices: (m, 4, 4) camera to world; not finite where tracking was lost.
+        camera: camera of all images.
+        notes: messages for the report.
     """
 
     layout: str
@@ -39,20 +39,20 @@ class DepthSequence(NamedTuple):
 
 
 def find_sequence(folder: Path) -> DepthSequence:
-    """The depth images of a folder, in the first known layout that fits.
+    """Find the depth images of a folder by the first known layout that it matches.
 
     Raises:
-        ScanError: no layout fits, or a file of the layout is missing or damaged.
+        ScanError: the folder matches no layout, or a file of the layout is missing or damaged.
     """
     for layout in LAYOUTS:
-        if layout.fits(folder):
+        if layout.matches(folder):
             return layout.read(folder)
     known = "; ".join(f"{layout.name}: {layout.files}" for layout in LAYOUTS)
     raise ScanError(f"{folder} is a folder: name one file in it, or a folder of posed depth images as one of {known}")
 
 
 def read_intrinsics(path: Path) -> Intrinsics:
-    """Read ``fx fy cx cy width height depth_units_per_metre`` (comment lines start with #).
+    """Read a text file with ``fx fy cx cy width height depth_units_per_metre``; comment lines start with #.
 
     Raises:
         ScanError: the file is missing or does not hold these seven numbers.
@@ -89,10 +89,10 @@ def _read_plain(folder: Path) -> DepthSequence:
 
 
 def _named_images(folder: Path, poses: Poses) -> list[Path]:
-    """The image of each pose: the one that its line names, else by order."""
+    """The image of each pose: the one named in its line, or the images in order if no line names one."""
     named = [[path for name in names if (path := _image(folder, name)) is not None] for names in poses.names]
     if not any(named):
-        return _as_many(folder, len(poses.matrices))
+        return _ordered_images(folder, len(poses.matrices))
     for names, found in zip(poses.names, named, strict=True):
         if not found:
             raise ScanError(f"{folder} has no image for the pose '{' '.join(names)}': copy it, or remove the pose")
@@ -104,10 +104,10 @@ def _image(folder: Path, name: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def _as_many(folder: Path, count: int) -> list[Path]:
+def _ordered_images(folder: Path, count: int) -> list[Path]:
     images = sorted(folder.glob("*.png"))
     if len(images) != count:
-        raise ScanError(f"{folder} holds {len(images)} PNG images for {count} poses: there must be one pose an image")
+        raise ScanError(f"{folder} holds {len(images)} PNG images for {count} poses: give one pose per image")
     return images
 
 
@@ -143,12 +143,12 @@ def _read_open3d(folder: Path) -> DepthSequence:
     camera_file = _first(folder, CAMERA_FILES)
     assert trajectory is not None and camera_file is not None
     poses = read_poses(trajectory)
-    images = _as_many(folder / "depth", len(poses.matrices))
+    images = _ordered_images(folder / "depth", len(poses.matrices))
     return DepthSequence("Open3D", images, poses.matrices, _read_camera_json(camera_file))
 
 
 def _read_camera_json(path: Path) -> Intrinsics:
-    """Open3D's PinholeCameraIntrinsic: a 3x3 matrix by columns; ``depth_scale`` is 1000 where it is not given."""
+    """Read Open3D's PinholeCameraIntrinsic: a column-major 3x3 matrix; ``depth_scale`` defaults to 1000."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         matrix = np.array(content["intrinsic_matrix"], dtype=np.float64).reshape(3, 3).T
@@ -166,11 +166,11 @@ def _first(folder: Path, patterns: tuple[str, ...]) -> Path | None:
 
 
 class Layout(NamedTuple):
-    """A known layout: its name, the files it needs (for messages), whether a folder has them, and its reader."""
+    """A known layout: its name, its files (for messages), whether a folder matches it, and its reader."""
 
     name: str
     files: str
-    fits: Callable[[Path], bool]
+    matches: Callable[[Path], bool]
     read: Callable[[Path], DepthSequence]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""E57 files, read with pye57. The only place that imports it."""
+"""Reads E57 files with pye57. This is the only module that imports it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +7,12 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from fastsdf.errors import ScanError
 from fastsdf.geometry import PointCloud
 from fastsdf.io.files import require_file
 from fastsdf.io.merging import join_clouds
-from fastsdf.io.poses.quaternions import rotation_matrices
 from fastsdf.system.optional_import import needed_for
 
 CARTESIAN = ("cartesianX", "cartesianY", "cartesianZ")
@@ -30,12 +30,12 @@ class _Pose(NamedTuple):
 
 
 def read_e57_cloud(path: str | Path) -> PointCloud:
-    """Read all scans of an E57 file, moved by their poses into the file's world frame; uncleaned.
+    """Read all scans of an E57 file in the file's world frame; the result is not cleaned.
 
-    The translation of a scan's pose is the sensor position of its points. When no scan has a pose other than the
-    identity (as in merged clouds, whose origin says nothing about the scanner) sensor positions are unknown, with a
-    note. Points marked as invalid are dropped with a note. Spherical coordinates become cartesian ones. The coordinate
-    reference system is the file's ``coordinateMetadata``.
+    The translation of a scan's pose is the sensor position of its points. If all poses are the identity, as in merged
+    clouds, the origin is no scanner position: the sensor positions are then unknown, with a note. Points marked as
+    invalid are dropped with a note. Spherical coordinates are converted to cartesian ones. The coordinate reference
+    system is the file's ``coordinateMetadata``.
 
     Raises:
         ScanError: pye57 is not installed, or the file is missing, damaged or without scans.
@@ -50,27 +50,27 @@ def read_e57_cloud(path: str | Path) -> PointCloud:
             crs = _reference_system(image.root)
             names = [f"scan {index}" for index in range(len(headers))]
             parts = [_read_scan(pye57, image, h, p, located) for h, p in zip(headers, poses, strict=True)]
-    except Exception as error:  # libe57's exceptions have no common base besides Exception
+    except Exception as error:  # The exceptions of libe57 have no other common base class.
         raise ScanError(f"{path}: pye57 cannot read it ({_first_line(error)}): export the file again") from error
     if not parts:
         raise ScanError(f"{path} holds no scans: export it again with points")
     cloud = replace(join_clouds(parts, names), crs=crs)
     if located:
         return cloud
-    note = "no scan in the file has a pose that says where the scanner stood; --sensor x,y,z can give one position"
+    note = "no scan in the file has a pose with the position of its scanner; --sensor x,y,z sets one for all points"
     return replace(cloud, notes=(*cloud.notes, note))
 
 
 def _read_scan(pye57: ModuleType, image: Any, header: Any, pose: _Pose | None, located: bool) -> PointCloud:
     fields = header.point_fields
-    place = CARTESIAN if set(CARTESIAN) <= set(fields) else SPHERICAL
+    coordinates = CARTESIAN if set(CARTESIAN) <= set(fields) else SPHERICAL
     colored = set(COLORS) <= set(fields)
-    state = "cartesianInvalidState" if place == CARTESIAN else "sphericalInvalidState"
-    names = [*place, *(COLORS if colored else ()), *((state,) if state in fields else ())]
+    state = "cartesianInvalidState" if coordinates == CARTESIAN else "sphericalInvalidState"
+    names = [*coordinates, *(COLORS if colored else ()), *((state,) if state in fields else ())]
     data = _read_fields(pye57, image, header, names)
     valid = data[state] == 0 if state in data else np.ones(header.point_count, dtype=bool)
-    points = np.stack([data[name][valid] for name in place], axis=1)
-    points = points if place == CARTESIAN else _to_cartesian(points)
+    points = np.stack([data[name][valid] for name in coordinates], axis=1)
+    points = points if coordinates == CARTESIAN else _to_cartesian(points)
     if pose is not None:
         points = points @ pose.rotation.T + pose.translation
     colors = np.stack([data[name][valid] for name in COLORS], axis=1) if colored else None
@@ -81,7 +81,7 @@ def _read_scan(pye57: ModuleType, image: Any, header: Any, pose: _Pose | None, l
 
 
 def _read_fields(pye57: ModuleType, image: Any, header: Any, names: list[str]) -> dict[str, np.ndarray]:
-    """Fields of all points as (n,) float64, scaled integers and 16-bit colours included."""
+    """Fields of all points, name -> (n,) float64; scaled integers and 16-bit colours are converted."""
     data = {name: np.empty(header.point_count) for name in names}
     buffers = pye57.libe57.VectorSourceDestBuffer()
     for name, values in data.items():
@@ -92,14 +92,14 @@ def _read_fields(pye57: ModuleType, image: Any, header: Any, names: list[str]) -
 
 
 def _to_cartesian(points: np.ndarray) -> np.ndarray:
-    """(n, 3) range, azimuth from x towards y and elevation above the xy plane, in radians -> x, y, z."""
+    """Convert range, azimuth (from x towards y) and elevation (above the xy plane), radians, to x, y, z; (n, 3)."""
     distance, azimuth, elevation = points.T
-    level = distance * np.cos(elevation)
-    return np.stack([level * np.cos(azimuth), level * np.sin(azimuth), distance * np.sin(elevation)], axis=1)
+    horizontal = distance * np.cos(elevation)
+    return np.stack([horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), distance * np.sin(elevation)], axis=1)
 
 
 def _colors_to_uint8(colors: np.ndarray | None, header: Any) -> np.ndarray | None:
-    """Scale (n, 3) colours by the limits that the scan declares; without true limits by the largest value."""
+    """Scale colours (n, 3) by the limits that the scan declares, or by 8 or 16 bits if the values exceed the limits."""
     if colors is None or len(colors) == 0:
         return None if colors is None else colors.astype(np.uint8)
     limit = 0.0
@@ -119,11 +119,13 @@ def _pose(header: Any) -> _Pose | None:
         quaternion = np.array([pose["rotation"][name].value() for name in "xyzw"])
     if pose.isDefined("translation"):
         translation = np.array([pose["translation"][name].value() for name in "xyz"])
-    return _Pose(rotation_matrices(quaternion[None])[0], translation)
+    if not np.linalg.norm(quaternion) > 0:
+        raise ValueError(f"the rotation of a scan is {quaternion.tolist()}, which is no unit quaternion")
+    return _Pose(Rotation.from_quat(quaternion).as_matrix(), translation)
 
 
 def _reference_system(root: Any) -> str | None:
-    """The well-known text of the file's coordinates, if it states one."""
+    """The coordinate reference system of the file as well-known text, or None."""
     text = root["coordinateMetadata"].value() if root.isDefined("coordinateMetadata") else ""
     return text.strip() or None
 

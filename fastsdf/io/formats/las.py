@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""LAS and LAZ files, read with laspy. The only place that imports it."""
+"""Reads LAS and LAZ files with laspy. This is the only module that imports it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,19 +15,19 @@ from fastsdf.io.files import require_file
 from fastsdf.system.optional_import import needed_for
 
 NOISE_CLASSES = (7, 18)  # "low point" and "high noise" of the LAS specification
-WKT_RECORD, KEYS_RECORD = "WktCoordinateSystemVlr", "GeoKeyDirectoryVlr"
-GEOGRAPHIC_KEY, PROJECTED_KEY, VERTICAL_KEY = 2048, 3072, 4096  # of GeoTIFF
-EPSG_CODES = range(1024, 32767)
+WKT_RECORD, KEYS_RECORD = "WktCoordinateSystemVlr", "GeoKeyDirectoryVlr"  # class names in laspy
+GEOGRAPHIC_KEY, PROJECTED_KEY, VERTICAL_KEY = 2048, 3072, 4096  # key numbers of the GeoTIFF specification
+EPSG_CODES = range(1024, 32767)  # values of these keys that are EPSG codes, by the same specification
 
 
 def read_las_cloud(path: str | Path) -> PointCloud:
-    """Read the points of a LAS or LAZ file in file order; uncleaned.
+    """Read the points of a LAS or LAZ file in file order; the result is not cleaned.
 
-    Coordinates are ``integer * scale + offset`` in float64, which is all that the file holds. Colours are scaled from
-    16 to 8 bits (files that keep 8-bit values in the 16-bit fields are told apart by the largest value). Extra
-    dimensions named as PLY properties (nx ny nz, sx sy sz, view) and GPS times are used, all others are left out. All
-    returns are kept; points that are withheld or classified as noise (7, 18) are dropped with a note. The coordinate
-    reference system comes from the well-known text or the GeoTIFF keys.
+    Coordinates are ``integer * scale + offset`` in float64, without loss. Colours are scaled from 16 to 8 bits, unless
+    their largest value shows that the file holds 8-bit values. Extra dimensions named like PLY properties (nx ny nz,
+    sx sy sz, view) and GPS times are used, others are ignored. All returns are kept; points that are withheld or
+    classified as noise (7, 18) are dropped with a note. The coordinate reference system is taken from the well-known
+    text or the GeoTIFF keys.
 
     Raises:
         ScanError: laspy or a LAZ decoder is not installed, or the file is missing or damaged.
@@ -39,7 +39,7 @@ def read_las_cloud(path: str | Path) -> PointCloud:
         columns = _columns(las)
         usable = _usable(las)
         crs = _reference_system(las)
-    except Exception as error:  # laspy and its decoders raise whatever a damaged file makes numpy or struct raise
+    except Exception as error:  # Damaged files cause any exception of numpy or struct.
         raise ScanError(f"{path}: laspy cannot read it ({error}); {_advice(error)}") from error
     cloud = replace(cloud_from_columns({name: values[usable] for name, values in columns.items()}), crs=crs)
     dropped = len(usable) - len(cloud)
@@ -50,7 +50,7 @@ def read_las_cloud(path: str | Path) -> PointCloud:
 
 
 def _columns(las: Any) -> dict[str, np.ndarray]:
-    """The (n,) columns of coordinates, colours, times and scalar extra dimensions by lower-case name."""
+    """Coordinates, colours, times and scalar extra dimensions, lower-case name -> (n,)."""
     known = set(las.point_format.dimension_names)
     colors = [name for name in ("red", "green", "blue") if name in known]
     extra = [name for name in las.point_format.extra_dimension_names if np.ndim(las[name]) == 1]
@@ -66,7 +66,7 @@ def _usable(las: Any) -> np.ndarray:
 
 
 def _reference_system(las: Any) -> str | None:
-    """The file's well-known text, else the EPSG codes of its GeoTIFF keys (horizontal, and vertical if it has one)."""
+    """The file's well-known text, or the horizontal and vertical EPSG codes of its GeoTIFF keys, or None."""
     records = [*las.header.vlrs, *(las.header.evlrs or [])]
     texts = [record.string.strip("\0 \n") for record in records if type(record).__name__ == WKT_RECORD]
     if any(texts):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PTS and PTX: the text formats of Leica's scanners, parsed in float64."""
+"""Reads PTS and PTX files, the text formats of Leica scanners, in float64."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -15,18 +15,19 @@ from fastsdf.io.files import require_file
 from fastsdf.io.formats.tables import read_text_cloud
 from fastsdf.io.merging import join_clouds
 
-PTS_COLUMNS = {3: None, 4: None, 6: 3, 7: 4}  # columns of a row -> index of red
+PTS_COLUMNS = {3: None, 4: None, 6: 3, 7: 4}  # number of columns -> index of the column of red
 PTX_COLUMNS = {3: None, 4: None, 7: 4}
-_PTX_HEADER = (1, 1, 3, 3, 3, 3, 4, 4, 4, 4)  # numbers per line
+_PTX_HEADER = (1, 1, 3, 3, 3, 3, 4, 4, 4, 4)  # numbers per line of the header
 
 
 def read_pts_cloud(path: str | Path) -> PointCloud:
-    """Read a PTS file: per cloud a line with its number of points, then rows ``x y z [intensity] [r g b]``; uncleaned.
+    """Read a PTS file; the result is not cleaned.
 
-    Several clouds in one file are taken as one. A file without a count line is read as a text table (with its guesses).
+    Each cloud in the file has a line with its number of points and then rows ``x y z [intensity] [r g b]``. Several
+    clouds are joined into one. A file without a count line is read by `fastsdf.io.formats.tables.read_text_cloud`.
 
     Raises:
-        ScanError: the file is missing, holds fewer rows than it says, or rows that are not such columns.
+        ScanError: the file is missing, holds fewer rows than it declares, or has rows with other columns.
     """
     path = require_file(path)
     counts: list[int] = []
@@ -37,21 +38,21 @@ def read_pts_cloud(path: str | Path) -> PointCloud:
         stream.seek(0)
         table = _parse(_rows(stream, counts), path, "every row is x y z [intensity] [r g b]")
     if len(table) < sum(counts):
-        raise ScanError(f"{path} is cut short: it says {sum(counts)} points and holds {len(table)}: copy it again")
+        raise ScanError(f"{path} is cut short: it declares {sum(counts)} points and holds {len(table)}: copy it again")
     extra = len(table) - sum(counts)
-    notes = (f"the file holds {extra} rows more than the {sum(counts)} it says: all are used",) if extra else ()
+    notes = (f"the file holds {extra} rows more than the {sum(counts)} it declares: all are used",) if extra else ()
     colors, more = _colors(table, PTS_COLUMNS, path)
     return PointCloud(table[:, :3], colors=colors, notes=(*notes, *more))
 
 
 def read_ptx_cloud(path: str | Path) -> PointCloud:
-    """Read all scans of a PTX file, moved by their matrices into one world frame; uncleaned.
+    """Read all scans of a PTX file, transformed by their matrices to one world frame; the result is not cleaned.
 
-    Rows ``0 0 0`` (no return) are dropped with a note. The registered scanner position in a scan's header is the
+    Rows ``0 0 0`` (no return) are dropped with a note. The registered scanner position in the header of a scan is the
     sensor position of its points.
 
     Raises:
-        ScanError: the file is missing or cut short, or a header or row is not as the format has it.
+        ScanError: the file is missing or cut short, or a header or row violates the format.
     """
     path = require_file(path)
     scans: list[PointCloud] = []
@@ -67,11 +68,11 @@ def _read_ptx_scan(stream: TextIO, first: str, path: Path, index: int) -> PointC
     sensor, matrix = header[2], np.array(header[6:])
     table = _parse(iter(stream), path, f"scan {index}: every row is x y z intensity [r g b]", count)
     if len(table) < count:
-        raise ScanError(f"{path} is cut short: scan {index} says {count} rows and holds {len(table)}: copy it again")
+        raise ScanError(f"{path} is cut short: scan {index} declares {count} rows and holds {len(table)}: copy it again")
     measured = table[:, :3].any(axis=1)
     kept = table[measured]
     colors, notes = _colors(kept, PTX_COLUMNS, path)
-    points = kept[:, :3] @ matrix[:3, :3] + matrix[3, :3]  # the format multiplies row vectors from the left
+    points = kept[:, :3] @ matrix[:3, :3] + matrix[3, :3]  # In this format, row vectors multiply the matrix.
     dropped = count - len(kept)
     if dropped:
         notes = (*notes, f"dropped {dropped} of {count} rows without a return")
@@ -79,7 +80,7 @@ def _read_ptx_scan(stream: TextIO, first: str, path: Path, index: int) -> PointC
 
 
 def _ptx_header(stream: TextIO, first: str, path: Path, index: int) -> list[list[float]]:
-    """The ten header lines: columns, rows, scanner position, its three axes, and a 4x4 matrix for row vectors."""
+    """Read the ten header lines: columns, rows, scanner position, its three axes, and a 4x4 matrix for row vectors."""
     header: list[list[float]] = []
     for number, expected in enumerate(_PTX_HEADER):
         line = first if number == 0 else stream.readline()
@@ -96,7 +97,7 @@ def _ptx_header(stream: TextIO, first: str, path: Path, index: int) -> list[list
 
 
 def _next_line(stream: TextIO) -> str | None:
-    """The next line that is not blank; None at the end."""
+    """The next line that is not blank; None at the end of the file."""
     while line := stream.readline():
         if line.strip():
             return line
@@ -104,7 +105,7 @@ def _next_line(stream: TextIO) -> str | None:
 
 
 def _rows(stream: TextIO, counts: list[int]) -> Iterator[str]:
-    """The lines with more than one word; lines that are one whole number are collected in ``counts``."""
+    """Yield the lines with more than one word; lines with a single integer are appended to ``counts``."""
     for line in stream:
         words = line.split(None, 1)
         if len(words) > 1:
@@ -128,7 +129,7 @@ def _colors(table: np.ndarray, layouts: dict[int, int | None], path: Path) -> tu
     columns = table.shape[1]
     if columns not in layouts:
         known = ", ".join(map(str, layouts))
-        raise ScanError(f"{path} has {columns} columns, known are {known} (x y z, intensity, r g b): export it again")
+        raise ScanError(f"{path} has {columns} columns, not {known} (x y z, intensity, r g b): export it again")
     red = layouts[columns]
     if red is None:
         return None, ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading triangle meshes. trimesh is imported only for the formats that need it."""
+"""Reads triangle meshes. trimesh is only imported for the formats that need it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,10 @@ MESH_SUFFIXES = (".ply", *TRIMESH_SUFFIXES)
 
 
 def is_mesh_file(path: str | Path) -> bool:
-    """Whether a file is a mesh: a PLY that declares faces, or OBJ, STL, GLB, GLTF or OFF by its suffix.
+    """Whether a file is a mesh: a PLY that declares faces, or a file with the suffix of OBJ, STL, GLB, GLTF or OFF.
 
     Raises:
-        ScanError: a file with the suffix .ply is missing or has no readable header.
+        ScanError: a PLY file is missing or has no readable header.
     """
     suffix = Path(path).suffix.lower()
     return read_ply_header(path).face_count > 0 if suffix == ".ply" else suffix in TRIMESH_SUFFIXES
@@ -33,15 +33,15 @@ def is_mesh_file(path: str | Path) -> bool:
 def read_mesh(path: str | Path) -> TriangleMesh:
     """Read a PLY, OBJ, STL, GLB, GLTF or OFF file as one triangle mesh in world coordinates.
 
-    Polygons become triangle fans, scenes are flattened with their node transforms, and the offset that ``write_mesh``
-    keeps beside an STL is added. Vertices are not merged, except equal ones in STL. Normals come from PLY files only,
-    colours from PLY files and vertex colours.
+    Polygons are split into triangle fans, scenes are flattened with their node transforms, and the offset that
+    ``write_mesh`` stores beside an STL file is added. Equal vertices are merged only in STL files. Normals are read
+    from PLY files only, colours from PLY files and vertex colours.
 
     Args:
-        path: the mesh file; its suffix decides the format.
+        path: the mesh file; the suffix determines its format.
 
     Raises:
-        ScanError: the file is missing, damaged, of another format, or has no usable faces.
+        ScanError: the file is missing, damaged, of an unknown format, or has no usable faces.
     """
     path = require_file(path)
     suffix = path.suffix.lower()
@@ -67,7 +67,7 @@ def _read_with_trimesh(path: Path) -> TriangleMesh:
         loaded = trimesh.load(str(path), process=False, **options)
         scene = loaded if isinstance(loaded, trimesh.Scene) else trimesh.Scene(loaded)
         parts = _scene_parts(scene)
-    except Exception as error:  # trimesh's parsers raise whatever a damaged file makes numpy, json or struct raise
+    except Exception as error:  # Damaged files cause any exception of numpy, json or struct.
         raise ScanError(f"{path}: trimesh cannot read it ({error}): export the mesh again, or as PLY") from error
     if not parts:
         raise ScanError(f"{path} has no triangles: export a triangle mesh, or its points as PLY or XYZ")
@@ -84,7 +84,7 @@ def _scene_parts(scene: "trimesh.Scene") -> list[TriangleMesh]:
             continue
         vertices = np.asarray(geometry.vertices, dtype=np.float64)
         if vertices.shape[1:] != (3,):
-            raise ValueError(f"its vertices are of shape {vertices.shape}, not (n, 3)")
+            raise ValueError(f"its vertices have the shape {vertices.shape}, not (n, 3)")
         if not np.array_equal(transform, np.eye(4)):
             vertices = vertices @ transform[:3, :3].T + transform[:3, 3]
             faces = faces[:, ::-1] if np.linalg.det(transform[:3, :3]) < 0 else faces
@@ -106,7 +106,7 @@ def _join(parts: list[TriangleMesh]) -> TriangleMesh:
 
 
 def _weld(mesh: TriangleMesh, offset: np.ndarray) -> TriangleMesh:
-    """Merge equal vertices axis by axis (several times faster than ``np.unique(axis=0)``), then add the offset."""
+    """Merge equal vertices and add the offset; axis by axis, several times faster than ``np.unique(axis=0)``."""
     index = np.zeros(len(mesh.vertices), dtype=np.int64)
     for values in mesh.vertices.T:
         _, rank = np.unique(values, return_inverse=True)
@@ -119,7 +119,7 @@ def _check_mesh(mesh: TriangleMesh, path: Path) -> None:
     if len(mesh.faces) == 0:
         raise ScanError(f"{path} has no triangles: export a triangle mesh, or its points as PLY or XYZ")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
-        raise ScanError(f"{path}: faces name vertices beyond the {len(mesh.vertices)} there are: export it again")
+        raise ScanError(f"{path}: faces refer to more vertices than the {len(mesh.vertices)} in the file: export it again")
     broken = len(mesh.vertices) - int(np.isfinite(mesh.vertices).all(axis=1).sum())
     if broken:
         raise ScanError(f"{path}: {broken} mesh vertices are not finite: clean the mesh and export it again")

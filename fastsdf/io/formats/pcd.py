@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PCD files, read with Open3D; the viewpoint, which Open3D leaves out, comes from the header."""
+"""Reads PCD files with Open3D, and their viewpoint, which Open3D ignores, from the header."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,16 @@ from fastsdf.io.attributes import colors_to_uint8
 from fastsdf.io.files import require_file
 from fastsdf.system.open3d_library import load_open3d
 
-NO_VIEWPOINT = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)  # what writers put when they know none
-_MAX_HEADER_LINES = 100
+NO_VIEWPOINT = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)  # written by programs that do not know the viewpoint
+_MAX_HEADER_LINES = 100  # bounds the search in damaged files; a header has about ten
 _Columns = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 def read_pcd_cloud(path: str | Path) -> PointCloud:
-    """Read a PCD file (text, binary or compressed); uncleaned.
+    """Read a PCD file (text, binary or compressed); the result is not cleaned.
 
-    The position in the header's VIEWPOINT is the sensor position of all points, in the frame of the points, as PCL's
-    normal estimation takes it. The viewpoint ``0 0 0 1 0 0 0`` is what writers put when they know none: it counts as
-    unknown.
+    The position in the header's VIEWPOINT is the sensor position of all points, in the frame of the points, as in PCL's
+    normal estimation. The viewpoint ``0 0 0 1 0 0 0`` counts as unknown, because programs write it as a default.
 
     Raises:
         ScanError: Open3D cannot be imported, or the file is missing, damaged or not a PCD.
@@ -50,14 +49,14 @@ def read_pcd_cloud(path: str | Path) -> PointCloud:
 
 
 def _read(open3d: Any, path: Path) -> _Columns:
-    """Points, normals and colours, the latter two maybe None."""
+    """Points, normals and colours; normals and colours may be None."""
     loaded = open3d.io.read_point_cloud(path)
     normals = np.array(loaded.normals) if loaded.has_normals() else None
     return np.array(loaded.points), normals, np.array(loaded.colors) if loaded.has_colors() else None
 
 
 def _read_doubles(open3d: Any, path: Path) -> _Columns:
-    """The same of a file with fields of 8 bytes, of which open3d's other reader makes zeros."""
+    """As `_read`, for files with fields of 8 bytes, which open3d's other reader turns into zeros."""
     point = open3d.t.io.read_point_cloud(str(path)).point
     normals = point.normals.numpy().astype(np.float64) if "normals" in point else None
     colors = point.colors.numpy() if "colors" in point else None
@@ -65,7 +64,7 @@ def _read_doubles(open3d: Any, path: Path) -> _Columns:
 
 
 def _header(path: Path) -> dict[str, list[str]]:
-    """The lines of the header by their first word."""
+    """The lines of the header: first word -> other words."""
     lines: dict[str, list[str]] = {}
     with open(path, "rb") as stream:
         for _ in range(_MAX_HEADER_LINES):

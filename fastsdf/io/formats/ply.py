@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading PLY files as points or as a triangle mesh, at the precision the file holds."""
+"""Reads PLY files as points or as a triangle mesh, at the precision of the file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,15 +13,15 @@ from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.io.attributes import POINT_NAMES, cloud_from_columns
 from fastsdf.io.formats.ply_header import PlyHeader, read_ply_header
 
-_FACE_LISTS = ("vertex_indices", "vertex_index")
-_TRUST = ("confidence", "measured")
+_FACE_LISTS = ("vertex_indices", "vertex_index")  # both names are common
+_ATTRIBUTES = ("confidence", "measured")  # vertex properties written by ``fastsdf fit``
 
 
 def read_ply_cloud(path: str | Path) -> PointCloud:
-    """Read the vertices of a PLY file (ASCII or binary, either byte order) as points, in file order and uncleaned.
+    """Read the vertices of a PLY file (ASCII or binary) as points, in file order; the result is not cleaned.
 
-    Known properties: x y z, nx ny nz, red green blue (or r g b, diffuse_*), sx sy sz (sensor position), view (or scan,
-    frame: index into a file of poses). Others are left out; faces are left out with a note.
+    Known properties are x y z, nx ny nz, red green blue (or r g b, diffuse_*), sx sy sz (sensor position), and view (or
+    scan, frame: index into a pose file). Other properties are ignored; faces are ignored with a note.
 
     Raises:
         ScanError: the file is missing, not a PLY, damaged, or has no vertices with x, y and z.
@@ -41,9 +41,9 @@ def read_ply_cloud(path: str | Path) -> PointCloud:
 
 
 def read_ply_mesh(path: str | Path) -> TriangleMesh:
-    """Read a PLY mesh; polygons become triangle fans. Vertices keep the file's precision and order.
+    """Read a PLY mesh; polygons are split into triangle fans. Vertices keep the precision and order of the file.
 
-    Of other vertex properties ``confidence`` and ``measured``, which ``fastsdf fit`` writes, become attributes.
+    The vertex properties ``confidence`` and ``measured``, which ``fastsdf fit`` writes, are read as attributes.
 
     Raises:
         ScanError: the file is missing, not a PLY, damaged, or has no faces.
@@ -59,12 +59,19 @@ def read_ply_mesh(path: str | Path) -> TriangleMesh:
     columns = _vertex_columns(data)
     cloud = cloud_from_columns(columns)
     faces = _fan_triangles(data["face"].data[names[0]])
-    trust = {name: columns[name] for name in _TRUST if name in columns}
-    return TriangleMesh(cloud.points, faces, cloud.normals, cloud.colors, trust)
+    attributes = {name: columns[name] for name in _ATTRIBUTES if name in columns}
+    return TriangleMesh(cloud.points, faces, cloud.normals, cloud.colors, attributes)
 
 
 def read_ply_flags(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Those of the vertex properties ``names`` that a PLY file has, (n,) bool each in file order: True where not zero.
+    """Read vertex properties of a PLY file as flags.
+
+    Args:
+        path: the file.
+        names: names of the properties; those that the file does not have are skipped.
+
+    Returns:
+        Name -> (n,) bool in file order, True where the property is not zero.
 
     Raises:
         ScanError: the file is missing, not a PLY, damaged, or has no vertices with x, y and z.
@@ -87,7 +94,7 @@ def _vertex_header(path: Path) -> PlyHeader:
 
 
 def _load(path: Path, header: PlyHeader) -> PlyData:
-    """Read with plyfile: first as if all faces were triangles (memory-mapped, fast), then row by row."""
+    """Read with plyfile: fast and memory-mapped if all faces are triangles, otherwise row by row."""
     triangles = {"face": dict.fromkeys(header.elements["face"].lists, 3)} if header.face_count else {}
     try:
         try:
@@ -104,7 +111,7 @@ def _vertex_columns(data: PlyData) -> dict[str, np.ndarray]:
 
 
 def _ascii_columns(path: Path, header: PlyHeader) -> dict[str, np.ndarray]:
-    """Parse ASCII vertices in float64, so that a 'float' property keeps all the digits the text has."""
+    """Parse ASCII vertices in float64, so that a property declared as 'float' keeps all digits of the text."""
     vertex = header.elements["vertex"]
     if vertex.count <= 0:
         return {name.lower(): np.empty(0) for name in vertex.scalars}
@@ -124,7 +131,7 @@ def _ascii_columns(path: Path, header: PlyHeader) -> dict[str, np.ndarray]:
 
 
 def _fan_triangles(polygons: np.ndarray) -> np.ndarray:
-    """Split an (f, 3) array, or an (f,) object array of index lists, into (t, 3) int64 triangles."""
+    """Split polygons, (f, 3) or an (f,) object array of index lists, into triangles (t, 3) int64."""
     if polygons.ndim == 2 and polygons.shape[1] == 3:
         return polygons.astype(np.int64)
     lengths = np.fromiter(map(len, polygons), dtype=np.int64, count=len(polygons))
@@ -137,5 +144,5 @@ def _fan_triangles(polygons: np.ndarray) -> np.ndarray:
 
 
 def _damaged(path: Path, reason: object) -> ScanError:
-    short = str(reason).split(";")[0]  # numpy adds advice for programmers after a semicolon
+    short = str(reason).split(";")[0]  # After a semicolon, numpy adds advice for programmers.
     return ScanError(f"{path}: the PLY data are damaged or cut short ({short}): export or copy the file again")

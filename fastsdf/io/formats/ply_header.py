@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a PLY file says it holds, without reading the data."""
+"""Reads the header of a PLY file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,8 @@ from pathlib import Path
 from fastsdf.errors import ScanError
 from fastsdf.io.files import require_file
 
-_MAX_HEADER_LINES = 10_000
-_DTYPES = {
+_MAX_HEADER_LINES = 10_000  # bounds the search in damaged files
+_DTYPES = {  # PLY type -> numpy type
     **dict.fromkeys(("char", "int8"), "i1"),
     **dict.fromkeys(("uchar", "uint8"), "u1"),
     **dict.fromkeys(("short", "int16"), "i2"),
@@ -22,7 +22,7 @@ _DTYPES = {
 
 @dataclass
 class PlyElementHeader:
-    """One element: its row count, its scalar properties (name -> numpy type) and the names of its list properties."""
+    """An element: number of rows, scalar properties (name -> numpy type) and names of the list properties."""
 
     count: int
     scalars: dict[str, str]
@@ -34,9 +34,9 @@ class PlyHeader:
     """A PLY header.
 
     Attributes:
-        is_ascii: whether the data are text.
-        lines: number of header lines, "end_header" included.
-        elements: the elements by name, in file order.
+        is_ascii: whether the data is text.
+        lines: number of header lines, including "end_header".
+        elements: elements by name, in file order.
     """
 
     is_ascii: bool
@@ -45,7 +45,7 @@ class PlyHeader:
 
     @property
     def face_count(self) -> int:
-        """Number of faces the file declares."""
+        """Number of faces that the file declares."""
         return self.elements["face"].count if "face" in self.elements else 0
 
 

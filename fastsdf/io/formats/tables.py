@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Point clouds in plain tables: text files and numpy arrays."""
+"""Reads point clouds from plain tables: text files and numpy arrays."""
 
 import itertools
 import string
@@ -19,9 +19,9 @@ from fastsdf.io.files import require_file
 
 _COMMENTS = ("#", "//")
 _NO_ROWS = "has no rows of numbers: a text scan has one point 'x y z ...' a line; or name a PLY, E57 or LAS file"
-_OF_NUMBERS = set(string.digits + string.whitespace + ".,;eE+-")
-_LOOKED_AT = 1000  # lines, for one of numbers
-_NUMPY_ERRORS = (  # what numpy and zipfile raise on damaged headers, members and encrypted archives
+_NUMBER_CHARACTERS = set(string.digits + string.whitespace + ".,;eE+-")
+_SEARCHED_LINES = 1000  # searched for a line of numbers before the file is reported as having none; chosen
+_NUMPY_ERRORS = (  # raised by numpy and zipfile for damaged headers and members and for encrypted archives
     *(ValueError, TypeError, KeyError, OSError, EOFError, RuntimeError, SyntaxError, MemoryError, OverflowError),
     *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
@@ -30,20 +30,20 @@ _NUMPY_ERRORS = (  # what numpy and zipfile raise on damaged headers, members an
 class _Layout(NamedTuple):
     skip: int  # lines before the first data row
     delimiter: str | None  # None: any white space
-    names: tuple[str, ...]  # column names, when a header or comment line gave them
+    names: tuple[str, ...]  # column names from a header or comment line, if there is one
     encoding: str
 
 
 def read_text_cloud(path: str | Path) -> PointCloud:
-    """Read columns separated by white space, commas or semicolons, parsed in float64; uncleaned.
+    """Read columns separated by white space, commas or semicolons in float64; the result is not cleaned.
 
-    A header line that names x, y and z (with nx ny nz, r g b, sx sy sz) decides what the columns are. Without one:
-    x y z first, then (after an intensity when there are 7 or 10 columns) groups of three, each taken as normals when
-    nearly all have length 1, as colours when all are whole numbers in 0..255, and left out with a note otherwise.
+    A header line that contains x, y and z (and maybe nx ny nz, r g b, sx sy sz) names the columns. Without one, x y z
+    come first, then an intensity if there are 7 or 10 columns, then groups of three columns. A group is taken as normals
+    if nearly all have length 1, as colours if all values are integers from 0 to 255, and ignored with a note otherwise.
     Comment lines (# or //), one header line and one count line are skipped.
 
     Raises:
-        ScanError: no numbers, fewer than 3 columns, rows of different length, or text where a number should be.
+        ScanError: there are no numbers, fewer than 3 columns, rows of different lengths, or text instead of a number.
     """
     path = require_file(path)
     layout = _find_layout(path)
@@ -93,7 +93,7 @@ def _column_names(words: list[str]) -> tuple[str, ...]:
 
 def _parse_table(path: Path, layout: _Layout) -> np.ndarray:
     def parse(comments: str | tuple[str, ...]) -> np.ndarray:
-        """The rows of numbers, up to what counts as a comment."""
+        """Read the rows of numbers; the rest of a line after a comment mark is ignored."""
         return np.loadtxt(
             path,
             skiprows=layout.skip,
@@ -107,7 +107,7 @@ def _parse_table(path: Path, layout: _Layout) -> np.ndarray:
         try:
             return parse("#")
         except ValueError:
-            return parse(_COMMENTS)  # slower: goes through Python line by line
+            return parse(_COMMENTS)  # Slower, because several comment marks are parsed line by line in Python.
     except ValueError as error:
         if not _has_numbers(path, layout):
             raise ScanError(f"{path} {_NO_ROWS}") from error
@@ -119,21 +119,21 @@ def _parse_table(path: Path, layout: _Layout) -> np.ndarray:
 
 
 def _has_numbers(path: Path, layout: _Layout) -> bool:
-    """Whether one of the first lines holds nothing but numbers, however they are written."""
+    """Whether one of the first lines consists only of numbers, in any notation."""
     with open(path, encoding=layout.encoding, errors="replace") as lines:
-        first = (set(line) for line in itertools.islice(lines, _LOOKED_AT))
-        return any(found <= _OF_NUMBERS and found & set(string.digits) for found in first)
+        first = (set(line) for line in itertools.islice(lines, _SEARCHED_LINES))
+        return any(found <= _NUMBER_CHARACTERS and found & set(string.digits) for found in first)
 
 
 def _advice(path: Path, layout: _Layout) -> str:
-    """What to do about the first line that was taken for numbers."""
+    """Advice for the user, from the first line that should hold numbers."""
     with open(path, encoding=layout.encoding, errors="replace") as lines:
         line = next(itertools.islice(lines, layout.skip, None), "").strip()
     if layout.delimiter == ";" and "," in line and _are_numbers(line.replace(",", ".").split(";")):
-        return "its decimals have commas: export it with points"
+        return "its numbers have decimal commas: export it with decimal points"
     if layout.skip and not _are_numbers(line.split(layout.delimiter)):
-        return f"one header line is skipped, and '{line[:40]}' is a second: remove what stands above the numbers"
-    return "remove what is no number"
+        return f"one header line is skipped, but '{line[:40]}' is a second one: remove the lines above the numbers"
+    return "remove everything that is not a number"
 
 
 def _guess_columns(table: np.ndarray) -> PointCloud:
@@ -164,10 +164,10 @@ def _are_bytes(group: np.ndarray) -> bool:
 
 
 def read_npy_cloud(path: str | Path) -> PointCloud:
-    """Read an (n, 3) array of points or an (n, 6) array of points and normals; uncleaned.
+    """Read an array (n, 3) of points or (n, 6) of points and normals; the result is not cleaned.
 
     Raises:
-        ScanError: the file is damaged, holds objects, or has another shape.
+        ScanError: the file is damaged, holds objects, or the array has another shape.
     """
     path = require_file(path)
     array = _load_numpy(path)
@@ -184,10 +184,12 @@ def read_npy_cloud(path: str | Path) -> PointCloud:
 
 
 def read_npz_cloud(path: str | Path) -> PointCloud:
-    """Read ``points`` (or ``xyz``, or the first (n, 3) array) and, when there, ``normals``, ``colors``, ``sensors``.
+    """Read the arrays ``points`` (or ``xyz``, or the first (n, 3) array), ``normals``, ``colors`` and ``sensors``.
+
+    All but the points are optional; the result is not cleaned.
 
     Raises:
-        ScanError: the archive is damaged, has no (n, 3) array, or its arrays do not fit together.
+        ScanError: the archive is damaged, has no (n, 3) array, or the shapes of its arrays differ.
     """
     path = require_file(path)
     archive = _load_numpy(path)

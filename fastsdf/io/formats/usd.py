@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""USD files, written with usd-core. The only place that imports it, as ``pxr``."""
+"""Writes USD files with usd-core. This is the only module that imports it, as ``pxr``."""
 
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ USD_SUFFIXES = (".usda", ".usdc")
 
 
 def load_pxr(*modules: str) -> list[Any]:
-    """Modules of USD's Python package by name.
+    """Import modules of USD's Python package by name.
 
     Raises:
         InputError: usd-core is not installed.
@@ -27,11 +27,11 @@ def write_usd(mesh: TriangleMesh, offset: np.ndarray, path: Path, metres_per_uni
     """Write one mesh prim ``/mesh`` as USD text (.usda) or binary (.usdc).
 
     Args:
-        mesh: in the units and axes of the file; attributes become primvars.
-        offset: (3,) what is taken from the vertices, which are float32, and kept in the prim's translation (double).
+        mesh: mesh in the units and axes of the file; attributes become primvars.
+        offset: (3,) offset subtracted from the float32 vertices and stored in the prim's translation (double).
         path: the file.
-        metres_per_unit: of the coordinates.
-        up: y or z, the axis that the file declares as up.
+        metres_per_unit: unit of the coordinates.
+        up: up axis that the file declares, y or z.
 
     Raises:
         OSError: the file cannot be written.
@@ -67,6 +67,6 @@ def write_usd(mesh: TriangleMesh, offset: np.ndarray, path: Path, metres_per_uni
 
 
 def _linear(colors: np.ndarray) -> np.ndarray:
-    """(v, 3) uint8 sRGB -> float32 linear, which USD's displayColor is."""
+    """Convert sRGB colours (v, 3) uint8 to linear float32, as USD's displayColor needs."""
     value = colors / 255.0
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)

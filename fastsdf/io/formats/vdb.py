@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""OpenVDB files. The only place that imports OpenVDB's Python module, which is optional."""
+"""Writes OpenVDB files. This is the only module that imports OpenVDB's Python module, which is optional."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,11 +10,11 @@ import numpy as np
 from fastsdf.errors import InputError
 from fastsdf.geometry import DistanceGrid
 
-MODULES = ("openvdb", "pyopenvdb")  # its name from version 11 on, and before
+MODULES = ("openvdb", "pyopenvdb")  # names of the module from version 11 on, and before
 
 
 def load_openvdb() -> ModuleType:
-    """OpenVDB's Python module.
+    """Import OpenVDB's Python module.
 
     Raises:
         InputError: it is not installed.
@@ -26,16 +26,16 @@ def load_openvdb() -> ModuleType:
         except (ImportError, OSError) as error:
             reasons.append(str(error))
     raise InputError(
-        f"writing .vdb needs OpenVDB's Python module ({'; '.join(reasons)}), which PyPI does not have: install "
+        f"writing .vdb needs OpenVDB's Python module ({'; '.join(reasons)}), which is not on PyPI: install "
         "python3-openvdb (Debian, Ubuntu) or openvdb (conda-forge), or write .npz"
     )
 
 
 def write_vdb(grid: DistanceGrid, path: Path) -> None:
-    """Write a grid with a band as a level set named ``sdf`` in world coordinates.
+    """Write a narrow-band grid as a level set named ``sdf`` in world coordinates.
 
-    Values are ended at plus and minus the band, as level sets have them. The sign is that of fastsdf, which is also
-    OpenVDB's: negative in solid.
+    Values are clamped to the band, as usual for level sets. They are negative in solids, both in fastsdf and in
+    OpenVDB.
     """
     assert grid.blocks is not None and grid.band_m is not None
     openvdb = load_openvdb()
@@ -45,7 +45,7 @@ def write_vdb(grid: DistanceGrid, path: Path) -> None:
         level_set.copyFromArray(np.clip(values, -band, band), ijk=tuple(corner))
     level_set.signedFloodFill()
     transform = openvdb.createLinearTransform(grid.voxel_size_m)
-    transform.postTranslate(tuple(np.asarray(grid.origin_m, np.float64).tolist()))  # a matrix would lose digits at UTM
+    transform.postTranslate(tuple(np.asarray(grid.origin_m, np.float64).tolist()))  # A matrix would lose digits of UTM coordinates.
     level_set.transform = transform
     level_set.name, level_set.gridClass = "sdf", openvdb.GridClass.LEVEL_SET
     try:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
 
 from fastsdf.errors import ScanError
 from fastsdf.io.files import require_file
-from fastsdf.io.poses.quaternions import rotation_matrices
 
 MAX_TIME_GAP_S = 0.02  # a pose further from an image than this does not count (the limit of the data set's own tools)
 
@@ -67,7 +67,7 @@ def read_stamped_names(path: str | Path) -> tuple[np.ndarray, list[str]]:
 
 
 def poses_at(stamps: np.ndarray, trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
-    """Poses at given times, interpolated between the two neighbours in time.
+    """Poses at given times, interpolated between the two neighbours in time (rotations on the great arc, Slerp).
 
     Args:
         stamps: (n,) seconds.
@@ -76,18 +76,16 @@ def poses_at(stamps: np.ndarray, trajectory: Trajectory) -> tuple[np.ndarray, np
     Returns:
         (n, 4, 4) camera to world, and (n,) bool: a known pose lies within ``MAX_TIME_GAP_S``.
     """
-    times = trajectory.stamps
-    after = np.clip(np.searchsorted(times, stamps), 1, max(len(times) - 1, 1))
-    after = np.minimum(after, len(times) - 1)
-    before = np.maximum(after - 1, 0)
-    span = times[after] - times[before]
-    share = np.clip((stamps - times[before]) / np.where(span > 0, span, 1.0), 0.0, 1.0)[:, None]
-    one, two = trajectory.quaternions[before], trajectory.quaternions[after]
-    two = np.where((one * two).sum(axis=1, keepdims=True) < 0, -two, two)
+    times, first = np.unique(trajectory.stamps, return_index=True)  # Slerp needs increasing times
+    positions, rotations = trajectory.positions[first], Rotation.from_quat(trajectory.quaternions[first])
+    within = np.clip(stamps, times[0], times[-1])
     matrices = np.tile(np.eye(4), (len(stamps), 1, 1))
-    matrices[:, :3, :3] = rotation_matrices((1 - share) * one + share * two)
-    matrices[:, :3, 3] = (1 - share) * trajectory.positions[before] + share * trajectory.positions[after]
-    gap = np.minimum(np.abs(stamps - times[before]), np.abs(stamps - times[after]))
+    matrices[:, :3, :3] = (
+        Slerp(times, rotations)(within) if len(times) > 1 else rotations[[0] * len(stamps)]
+    ).as_matrix()
+    matrices[:, :3, 3] = np.stack([np.interp(within, times, axis) for axis in positions.T], axis=1)
+    after = np.searchsorted(times, stamps).clip(max=len(times) - 1)
+    gap = np.minimum(np.abs(stamps - times[after]), np.abs(stamps - times[(after - 1).clip(min=0)]))
     return matrices, gap <= MAX_TIME_GAP_S
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.spatial.occupancy import Occupancy
-from fastsdf.spatial.ray_march import march, spiral
+from fastsdf.spatial.ray_march import fibonacci_directions, march
 
 CONE = math.radians(75.0)
 RAYS = 16
@@ -27,7 +27,7 @@ def free_paths(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
 def mean_free_path(clearance: Tensor, start: Tensor, axis: Tensor) -> Tensor:
     """Mean length (n,) of `RAYS` rays in a cone around ``axis`` (n, 3), in voxels; escaping rays count as 0."""
     out = torch.zeros(len(start), device=start.device)
-    directions = spiral(RAYS, CONE, start.device)
+    directions = fibonacci_directions(RAYS, CONE, start.device)
     step = max(RAYS_AT_ONCE // RAYS, 1)
     for i in range(0, len(start), step):
         a = axis[i : i + step]

@@ -16,8 +16,8 @@ from torch import Tensor
 from fastsdf.numerics.quantiles import median, quantiles
 from fastsdf.numerics.vectors import dot
 from fastsdf.prepare.orientation.free_paths import free_paths
-from fastsdf.prepare.orientation.thin_solids import other_faces
-from fastsdf.prepare.orientation.visibility import sides_from_outside, sides_seen
+from fastsdf.prepare.orientation.thin_solids import has_second_face
+from fastsdf.prepare.orientation.visibility import visible_sides, visible_sides_from_outside
 from fastsdf.prepare.plane_fits import fit_planes
 from fastsdf.spatial.knn import PointIndex, point_index
 from fastsdf.spatial.occupancy import occupancy
@@ -62,7 +62,7 @@ def orient(around: PointIndex, normals: Tensor, spacing: Tensor, noise: float = 
     cell = grid_cell(points, spacing)
     p, n = surfels(points, cell)
     paths = free_paths(occupancy(points, cell), p, n) / cell
-    open_ = torch.where(other_faces(p, n, around, normals, cell, noise), 0.0, paths)
+    open_ = torch.where(has_second_face(p, n, around, normals, cell, noise), 0.0, paths)
     difference = open_[:, 0] - open_[:, 1]
     doubtful = float((difference.abs() < DOUBTFUL_CELLS).double().mean())
     return Orientation(*_of_points(points, normals, p, n, torch.tanh(difference / SCALE_CELLS), cell), doubtful)
@@ -71,14 +71,14 @@ def orient(around: PointIndex, normals: Tensor, spacing: Tensor, noise: float = 
 def orient_by_viewpoints(around: PointIndex, normals: Tensor, spacing: Tensor, scene: str) -> tuple[Orientation, int]:
     """Turns unoriented normals towards viewpoints in the air that see them; also returns how many viewpoints that took.
 
-    In a room the viewpoints have to be found (`.visibility.sides_seen`), around an object they lie on a sphere. A point
+    In a room the viewpoints have to be found (`.visibility.visible_sides`), around an object they lie on a sphere. A point
     is in doubt if no viewpoint sees it, or as many see one side of it as the other. Arguments as for `orient`; scene:
     room or object.
     """
     points = around.points
     cell = grid_cell(points, spacing)
     p, n = surfels(points, cell)
-    side, places = (sides_seen if scene == "room" else sides_from_outside)(occupancy(points, cell), p, n)
+    side, places = (visible_sides if scene == "room" else visible_sides_from_outside)(occupancy(points, cell), p, n)
     doubtful = float((side.abs() < MIN_MAJORITY).double().mean())
     return Orientation(*_of_points(points, normals, p, n, side, cell), doubtful), places
 

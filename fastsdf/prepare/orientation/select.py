@@ -50,7 +50,7 @@ def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, sour
         cloud: the scan.
         points: (n, 3) float64 its points on the device to compute on.
         geometry: its local spacing and PCA normals.
-        source: auto, sensors, normals, paths or none.
+        source: auto, sensors, normals, paths, viewpoints, outside or none.
         scene: room or object.
 
     Raises:
@@ -64,18 +64,39 @@ def orient_scan(cloud: PointCloud, points: Tensor, geometry: LocalGeometry, sour
         return _by_sensors(_beside(points, cloud.sensors), points, geometry)
     if chosen == "normals":
         assert cloud.normals is not None
-        normals = _beside(points, cloud.normals)
-        return _by_checked_normals(normals, points, geometry, scene) if source == "auto" else _believed(normals)
+        normals, known = _filled(_beside(points, cloud.normals), geometry)
+        if source == "auto":
+            return _by_checked_normals(normals, known, points, geometry, scene)
+        return _believed(normals, known, "normals of the file")
     if chosen == "none":
         return _unknown(geometry.normals, "none")
     if chosen == "outside":
         return _by_outside(geometry.normals, geometry)
+    if chosen == "viewpoints":
+        return _by_viewpoints(geometry.normals, geometry)
     return _by_paths(geometry.normals, points, geometry)
 
 
 def _beside(points: Tensor, values: np.ndarray) -> Tensor:
     """Values of a scan as float64 on the device of its points."""
     return torch.tensor(values, dtype=torch.float64, device=points.device)
+
+
+def _filled(normals: Tensor, geometry: LocalGeometry) -> tuple[Tensor, Tensor]:
+    """The file's normals (n, 3) with PCA normals where the file has none, and (n,) 1 where their side is known, else 0.
+
+    A filled normal faces the way of the file's normals around it; without any around it, its side is unknown.
+    """
+    absent = ~normals.any(1)
+    known = normals.new_ones(len(normals))
+    if not bool(absent.any()):
+        return normals, known
+    own = geometry.normals[absent]
+    vote = dot(normals[geometry.nearest[absent]], own[:, None]).sum(1)
+    filled = normals.clone()
+    filled[absent] = torch.where(vote < 0, -1.0, 1.0).to(own)[:, None] * own
+    known[absent] = (vote != 0).to(known)
+    return filled, known
 
 
 def _best_source(cloud: PointCloud, scene: str) -> str:
@@ -91,69 +112,79 @@ def _by_sensors(sensors: Tensor, points: Tensor, geometry: LocalGeometry) -> Evi
     cosine = dot(view, geometry.normals) / view.norm(dim=1).clamp_min(1e-12)
     normals = torch.where(cosine < 0, -1.0, 1.0).to(cosine)[:, None] * geometry.normals
     confidence = (cosine.abs() / GRAZING_COSINE).clamp_max(1.0)
-    return Evidence(normals, confidence, {"sign_evidence": "sensor positions"}, view)
+    return Evidence(normals, confidence, {"inside_outside_evidence": "sensor positions"}, view)
 
 
-def _believed(normals: Tensor) -> Evidence:
-    return Evidence(normals, normals.new_ones(len(normals)), {"sign_evidence": "normals of the file"})
+def _believed(normals: Tensor, known: Tensor, text: str, facts: Mapping[str, Any] | None = None) -> Evidence:
+    """Normals (n, 3) of the file with full confidence wherever their side is ``known`` (n,)."""
+    return Evidence(normals, known, {**(facts or {}), "inside_outside_evidence": text})
 
 
 def _unknown(normals: Tensor, why: str, facts: Mapping[str, Any] | None = None) -> Evidence:
-    return Evidence(normals, normals.new_zeros(len(normals)), {**(facts or {}), "sign_evidence": why})
+    return Evidence(normals, normals.new_zeros(len(normals)), {**(facts or {}), "inside_outside_evidence": why})
 
 
-def _by_checked_normals(normals: Tensor, points: Tensor, geometry: LocalGeometry, scene: str) -> Evidence:
-    """Normals of a file, if neighbours face the same way and, in a room, free paths do not contradict them.
+def _by_checked_normals(
+    normals: Tensor, known: Tensor, points: Tensor, geometry: LocalGeometry, scene: str
+) -> Evidence:
+    """Normals of a file, if neighbours face the same way and independent evidence of the air does not contradict them.
 
-    Normals that nearly all point out of the air are turned; of normals that point both ways only the axes are used.
+    The independent evidence are free paths and viewpoints in a room, and the air around an object. Normals that nearly
+    all point out of the air are turned; of normals that point both ways only the axes are used.
     """
     near = geometry.nearest[:, 1 : 1 + NEIGHBOURS]
     cosine = dot(normals[near], normals[:, None])
     aligned = cosine.abs() > 0.5
     together = float((aligned & (cosine > 0)).sum() / aligned.sum().clamp_min(1))
-    if scene != "room":
-        if together >= LOCAL_AGREEMENT:
-            return _believed(normals)
-        return _unknown(normals, f"none (neighbouring normals of the file agree in {together:.0%} of the cases only)")
-    paths = _by_paths(normals, points, geometry)
-    sure = paths.confidence.sum()
-    facts = {**paths.facts, "neighbouring_normals_agree": round(together, 4)}
+    independent = _by_paths(normals, points, geometry) if scene == "room" else _by_outside(normals, geometry)
+    sure = independent.confidence.sum()
+    facts = {**independent.facts, "neighbouring_normals_agree": round(together, 4)}
     if sure == 0:
-        believed = together >= LOCAL_AGREEMENT
-        facts["sign_evidence"] = "normals of the file" if believed else "none (normals of the file point both ways)"
-        return Evidence(normals, normals.new_full((len(normals),), float(believed)), facts)
-    agreement = float((paths.confidence * (dot(paths.normals, normals) > 0)).sum() / sure)
+        if together >= LOCAL_AGREEMENT:
+            return _believed(normals, known, "normals of the file", facts)
+        return _unknown(normals, "none (normals of the file point both ways)", facts)
+    agreement = float((independent.confidence * (dot(independent.normals, normals) > 0)).sum() / sure)
     facts["normals_agree"] = round(agreement, 4)
     if agreement >= AGREEMENT:
-        return Evidence(normals, normals.new_ones(len(normals)), {**facts, "sign_evidence": "normals of the file"})
+        return _believed(normals, known, "normals of the file", facts)
     if agreement <= 1 - AGREEMENT:
-        facts["sign_evidence"] = "normals of the file, turned into the air"
-        return Evidence(-normals, normals.new_ones(len(normals)), facts)
-    facts["sign_evidence"] = "free paths (normals of the file point both ways)"
-    return Evidence(paths.normals, paths.confidence, facts)
+        return _believed(-normals, known, "normals of the file, turned into the air", facts)
+    text = f"{independent.facts['inside_outside_evidence']} (normals of the file point both ways)"
+    return independent._replace(facts={**facts, "inside_outside_evidence": text})
 
 
 def _by_outside(normals: Tensor, geometry: LocalGeometry) -> Evidence:
     """Unit normals of any sign, turned towards the air around an object."""
     found, _ = orient_by_viewpoints(geometry.index, normals, geometry.spacing, "object")
-    facts = {"sign_evidence": "air around the object", "doubtful_share": round(found.doubtful_share, 4)}
+    facts = {"inside_outside_evidence": "air around the object", "doubtful_share": round(found.doubtful_share, 4)}
     return _unless_doubtful(
         normals, found, facts, "too much of the object is not seen from around it, or from all sides"
     )
 
 
+def _by_viewpoints(normals: Tensor, geometry: LocalGeometry) -> Evidence:
+    """Unit normals of any sign, turned towards viewpoints in the air of a room."""
+    found, count = orient_by_viewpoints(geometry.index, normals, geometry.spacing, "room")
+    facts = {"viewpoints": count, "doubtful_share": round(found.doubtful_share, 4)}
+    facts["inside_outside_evidence"] = "viewpoints"
+    return _unless_doubtful(normals, found, facts, "viewpoints leave too many points in doubt")
+
+
 def _by_paths(normals: Tensor, points: Tensor, geometry: LocalGeometry) -> Evidence:
     """Unit normals of any sign, turned by free paths or by viewpoints, whichever leave fewer points in doubt.
 
-    Viewpoints are looked for only where free paths leave many.
+    Viewpoints are looked for only where free paths leave many points in doubt.
     """
     found = orient(geometry.index, normals, geometry.spacing, geometry.noise)
-    facts: dict[str, Any] = {"sign_evidence": "free paths", "doubtful_share": round(found.doubtful_share, 4)}
+    facts: dict[str, Any] = {
+        "inside_outside_evidence": "free paths",
+        "doubtful_share": round(found.doubtful_share, 4),
+    }
     if found.doubtful_share > VIEWS_FROM_SHARE:
-        seen, places = orient_by_viewpoints(geometry.index, normals, geometry.spacing, "room")
-        facts |= {"viewpoints": places, "unseen_share": round(seen.doubtful_share, 4)}
+        seen, count = orient_by_viewpoints(geometry.index, normals, geometry.spacing, "room")
+        facts |= {"viewpoints": count, "unseen_share": round(seen.doubtful_share, 4)}
         if seen.doubtful_share < found.doubtful_share:
-            found, facts["sign_evidence"] = seen, "viewpoints"
+            found, facts["inside_outside_evidence"] = seen, "viewpoints"
     return _unless_doubtful(normals, found, facts, "free paths and viewpoints leave too many points in doubt")
 
 

@@ -18,7 +18,9 @@ APART_SIGMAS = 4.0
 CHUNK = (1 << 14, 1 << 16)  # on a CPU, elsewhere
 
 
-def other_faces(p: Tensor, n: Tensor, around: PointIndex, normals: Tensor, cell: float, noise: float = 0.0) -> Tensor:
+def has_second_face(
+    p: Tensor, n: Tensor, around: PointIndex, normals: Tensor, cell: float, noise: float = 0.0
+) -> Tensor:
     """(m, 2) bool: whether the scan has a second face close to surfels, on the side of the normal and on the other.
 
     Two faces of .4 to 1.6 cells apart that face along one axis are those of a board: scanners seldom see into gaps as

@@ -16,7 +16,7 @@ from torch import Tensor
 from fastsdf.numerics.quantiles import quantiles
 from fastsdf.numerics.vectors import dot
 from fastsdf.spatial.occupancy import Occupancy
-from fastsdf.spatial.ray_march import march, spiral
+from fastsdf.spatial.ray_march import fibonacci_directions, march
 
 CANDIDATES = 400
 AROUND = 64
@@ -37,7 +37,7 @@ MOST_RIVALRY = 0.75
 RAYS_AT_ONCE = 1 << 20
 
 
-def sides_seen(grid: Occupancy, points: Tensor, normals: Tensor, seed: int = 0) -> tuple[Tensor, int]:
+def visible_sides(grid: Occupancy, points: Tensor, normals: Tensor, seed: int = 0) -> tuple[Tensor, int]:
     """What places in the air say of the sides of points, and how many such places there are.
 
     Args:
@@ -58,10 +58,10 @@ def sides_seen(grid: Occupancy, points: Tensor, normals: Tensor, seed: int = 0) 
     return (seen * weight).sum(1) / (seen.abs() * weight).sum(1).clamp_min(1e-12), len(air)
 
 
-def sides_from_outside(grid: Occupancy, points: Tensor, normals: Tensor) -> tuple[Tensor, int]:
-    """As `sides_seen`, of an object: all places of a sphere around it are in the air."""
+def visible_sides_from_outside(grid: Occupancy, points: Tensor, normals: Tensor) -> tuple[Tensor, int]:
+    """As `visible_sides`, of an object: all places of a sphere around it are in the air."""
     low, high = (torch.as_tensor(corner).to(points) for corner in quantiles(points, (0.005, 0.995)))
-    directions = spiral(AROUND, math.pi, points.device).to(points)
+    directions = fibonacci_directions(AROUND, math.pi, points.device).to(points)
     seen = sides(grid, points, normals, (low + high) / 2 + (high - low).norm() * directions)
     return seen.sum(1) / seen.abs().sum(1).clamp_min(1.0), AROUND
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Triton kernels of the modules of `fastsdf.spatial` with the same names; imported only where triton runs."""
+"""Triton kernels for the modules of `fastsdf.spatial`; imported only where triton runs."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
-"""Nearest neighbours through a tree of boxes: one warp walks the tree for 32 queries that lie close together.
+"""Nearest-neighbour search in a bounding volume hierarchy: one warp traverses the tree for 32 neighbouring queries.
 
-The walk needs no stack: nodes are numbered as in a heap (children of i are 2i and 2i + 1), so the node after a finished
-one is i + 1 with its trailing zero bits shifted out. A box is entered if it may hold a point that is nearer than the
-worst of the k best of any of the 32 queries. Each lane keeps its k best as (squared distance, index) packed in 64 bits.
+The traversal needs no stack. Nodes are in heap order (the children of i are 2i and 2i + 1), so the node after a
+finished one is i + 1 with its trailing zero bits shifted out. A box is entered if, for any of the 32 queries, it may
+hold a point nearer than the worst of the k best so far. Each lane keeps its k best as (squared distance, index) packed
+in 64 bits.
 """
 
 import torch
@@ -12,27 +13,30 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-QUERIES = 32
-LEAF_SIZE = 16
-_SLACK = tl.constexpr(1.00001)
-_FAR = tl.constexpr(0x7F800000 << 32)
-_NOTHING = tl.constexpr(0x7FFFFFFFFFFFFFFF)
+QUERIES = 32  # queries per program; the lanes of one warp
+LEAF_SIZE = 16  # points per leaf; chosen, not swept
+_SLACK = tl.constexpr(1.00001)  # factor on the first bound; covers the float32 rounding of distances to boxes
+_INFINITELY_FAR = tl.constexpr(0x7F800000 << 32)  # packed key: the bits of float32 infinity, index 0
+_MAX_KEY = tl.constexpr(0x7FFFFFFFFFFFFFFF)  # the largest int64; marks a key that is no candidate
 
 
 def search(
     queries: Tensor, rows: Tensor, starts: Tensor, points: Tensor, boxes: Tensor, size: int, count: int
 ) -> tuple[Tensor, Tensor]:
-    """Squared distances (m, count) float32, ascending, and indices (m, count) int64 of the nearest points.
+    """Find the nearest points of each query.
 
     Args:
-        queries: (m, 3) float32 finite places, neighbours in the list being close together.
-        rows: (m,) int64 where each query's result goes.
-        starts: (m,) int64 a row of ``points`` near each query, for a first bound of its distances.
-        points: (leaves * LEAF_SIZE, 4) float32: x, y, z and the bits of the index as int32, infinite beyond ``size``.
-        boxes: (2 * leaves, 8) float32 lowest corner and highest corner of each node, leaves from row ``leaves``, a
-            power of two.
+        queries: (m, 3) float32, finite, sorted so that consecutive queries lie close together.
+        rows: (m,) int64 output row of each query.
+        starts: (m,) int64 row of ``points`` near each query, used for a first bound of its distances.
+        points: (leaves * LEAF_SIZE, 4) float32: x, y, z and the bits of the int32 index; infinite beyond ``size``.
+        boxes: (2 * leaves, 8) float32 lower and upper corner of each node in heap order; the leaves start at row
+            ``leaves``, which is a power of two.
         size: number of points.
-        count: neighbours wanted, 1 to ``size``.
+        count: number of neighbours, 1 to ``size``.
+
+    Returns:
+        Squared distances (m, count) float32, ascending, and indices (m, count) int64.
     """
     m = len(queries)
     squares = torch.empty((m, count), dtype=torch.float32, device=queries.device)
@@ -61,7 +65,7 @@ def search(
 
 @triton.jit
 def _key(point_ptr, at, x, y, z):
-    """Squared distance and index of the points in rows ``at``, packed so that they order by distance, then index."""
+    """Keys of the points in rows ``at``: squared distance and index, packed to sort by distance, then by index."""
     dx = tl.load(point_ptr + 4 * at) - x
     dy = tl.load(point_ptr + 4 * at + 1) - y
     dz = tl.load(point_ptr + 4 * at + 2) - z
@@ -72,7 +76,7 @@ def _key(point_ptr, at, x, y, z):
 
 @triton.jit
 def _insert(best, key):
-    """The slots (K, Q) with the worst of each column replaced by its key (Q,) if that is smaller."""
+    """``best`` (K, Q) with the largest key of each column replaced by ``key`` (Q,) where that is smaller."""
     worst = tl.max(best, axis=0)
     return tl.where(best == worst[None, :], tl.minimum(worst, key)[None, :], best)
 
@@ -99,19 +103,19 @@ def _nearest_kernel(
     LEAF: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    real = place < m
-    place = tl.minimum(place, m - 1)
-    x, y, z = tl.load(query_ptr + 3 * place), tl.load(query_ptr + 3 * place + 1), tl.load(query_ptr + 3 * place + 2)
+    query = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    in_range = query < m
+    query = tl.minimum(query, m - 1)
+    x, y, z = tl.load(query_ptr + 3 * query), tl.load(query_ptr + 3 * query + 1), tl.load(query_ptr + 3 * query + 2)
     slot = tl.arange(0, K).to(tl.int64)[:, None]
-    empty = tl.where(slot < count, _FAR + slot, -1) + tl.zeros((K, BLOCK), tl.int64)
+    empty = tl.where(slot < count, _INFINITELY_FAR + slot, -1) + tl.zeros((K, BLOCK), tl.int64)
 
-    # a bound from the points beside the query in the order of the tree
-    first = tl.maximum(tl.minimum(tl.load(start_ptr + place) - K, size - 2 * K), 0)
+    # A first bound, from the points next to the query in Morton order: it rules out most boxes from the start.
+    first = tl.maximum(tl.minimum(tl.load(start_ptr + query) - K, size - 2 * K), 0)
     best = empty
     for j in range(2 * K):
         key = _key(point_ptr, tl.minimum(first + j, size - 1), x, y, z)
-        best = _insert(best, tl.where(first + j < size, key, _NOTHING))
+        best = _insert(best, tl.where(first + j < size, key, _MAX_KEY))
     bound = _worst_square(best) * _SLACK
 
     best = empty
@@ -137,10 +141,10 @@ def _nearest_kernel(
             if node == 1:
                 node = 0
 
-    row = tl.load(row_ptr + place) * count
-    best = tl.where(best < 0, _NOTHING, best)
+    row = tl.load(row_ptr + query) * count
+    best = tl.where(best < 0, _MAX_KEY, best)
     for j in range(count):
         nearest = tl.min(best, axis=0)
-        best = tl.where(best == nearest[None, :], _NOTHING, best)
-        tl.store(square_ptr + row + j, (nearest >> 32).to(tl.int32).to(tl.float32, bitcast=True), mask=real)
-        tl.store(index_ptr + row + j, nearest & 0x7FFFFFFF, mask=real)
+        best = tl.where(best == nearest[None, :], _MAX_KEY, best)
+        tl.store(square_ptr + row + j, (nearest >> 32).to(tl.int32).to(tl.float32, bitcast=True), mask=in_range)
+        tl.store(index_ptr + row + j, nearest & 0x7FFFFFFF, mask=in_range)

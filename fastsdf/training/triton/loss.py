@@ -70,7 +70,7 @@ def _add(out_ptr, term, values, weight):
 def _loss(
     sdf_ptr, gradient_ptr, laplacian_ptr, normal_ptr, confidence_ptr, lower_ptr, upper_ptr, near_confidence_ptr,
     viscosity_ptr, step_ptr, to_sdf_ptr, to_gradient_ptr, to_laplacian_ptr, out_ptr, n, surface, near,
-    normal_stride, confidence_stride, lower_stride, upper_stride, trust_stride,
+    normal_stride, confidence_stride, lower_stride, upper_stride, sure_stride,
     w_surface, w_inter, w_off, w_on, w_normal, w_near, sharpness,
     SIGNED: tl.constexpr, SQUARED: tl.constexpr, POWER: tl.constexpr, ON_SURFACE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -95,9 +95,9 @@ def _loss(
     lower = tl.load(lower_ptr + lower_stride * place, mask=close, other=0.0)
     upper = tl.load(upper_ptr + upper_stride * place, mask=close, other=0.0)
     error = u - tl.minimum(tl.maximum(u, lower), upper)
-    trust = tl.load(near_confidence_ptr + trust_stride * place, mask=close, other=0.0) * share_near
-    _add(out_ptr, 5, tl.where(close, trust * tl.abs(error), 0.0), w_near)
-    to_u += tl.where(close, w_near * trust * _sign(error), 0.0)
+    sure_near = tl.load(near_confidence_ptr + sure_stride * place, mask=close, other=0.0) * share_near
+    _add(out_ptr, 5, tl.where(close, sure_near * tl.abs(error), 0.0), w_near)
+    to_u += tl.where(close, w_near * sure_near * _sign(error), 0.0)
 
     squared = gx * gx + gy * gy + gz * gz
     norm = tl.sqrt(tl.maximum(squared, 1e-12))

@@ -104,7 +104,7 @@ def test_without_cuda_there_is_no_trial(install: Install) -> None:
 def test_asked_for_by_name_a_bad_build_is_an_error(install: Install) -> None:
     install(CRASH)
     with pytest.raises(
-        BackendUnavailable, match=r"'tcnn' cannot be loaded .*SIGSEGV.*docs/backends\.md.*--backend torch"
+        BackendUnavailable, match=r"'tcnn' cannot be loaded .*SIGSEGV.*docs/guides/backends\.md.*--backend torch"
     ):
         select_backend("tcnn", "cuda", torch.float32, 1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders of posed depth images: exact rays into a room come back on its faces."""
+"""Folders of posed depth images: exact rays in a room give points on its faces."""
 
 import sys
 from pathlib import Path
@@ -32,8 +32,8 @@ def test_every_layout_gives_the_room(tmp_path: Path, layout: str) -> None:
     assert 0.8 * IMAGES * WIDTH * HEIGHT < len(cloud) <= IMAGES * (WIDTH * HEIGHT - 1)
     assert to_faces(cloud.points).max() < QUANTUM_M[layout]
     assert cloud.sensors is not None
-    places, counts = np.unique(cloud.sensors.round(9), axis=0, return_counts=True)
-    np.testing.assert_allclose(places, poses()[:, :3, 3], atol=1e-9)
+    positions, counts = np.unique(cloud.sensors.round(9), axis=0, return_counts=True)
+    np.testing.assert_allclose(positions, poses()[:, :3, 3], atol=1e-9)
     assert counts.min() > 0.8 * WIDTH * HEIGHT
     assert any(f"{IMAGES} depth images ({layout} layout)" in note for note in cloud.notes)
     assert any("1 of 5 depth images have no pose" in note for note in cloud.notes) == (layout == "TUM")
@@ -50,10 +50,10 @@ def test_points_are_those_of_the_pixels(tmp_path: Path) -> None:
 
 def test_the_stride_bounds_the_number_of_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_plain(tmp_path)
-    assert "every pixel number 1 both ways" in read_point_cloud(tmp_path).notes[-1]
+    assert "pixel stride 1" in read_point_cloud(tmp_path).notes[-1]
     monkeypatch.setattr(depth_folders, "MAX_POINTS", 2000)
     cloud = read_point_cloud(tmp_path)
-    assert 1000 < len(cloud) <= 2000 and "every pixel number 3 both ways" in cloud.notes[-1]
+    assert 1000 < len(cloud) <= 2000 and "pixel stride 3" in cloud.notes[-1]
     with pytest.raises(InputError, match="stride must be at least 1, got 0"):
         read_point_cloud(tmp_path, stride=0)
 

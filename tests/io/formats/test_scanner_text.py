@@ -52,12 +52,12 @@ def test_pts_with_several_clouds(tmp_path: Path, points: np.ndarray, colors: np.
 
 def test_pts_counts_are_checked(tmp_path: Path, points: np.ndarray) -> None:
     (tmp_path / "a.pts").write_text(f"{N + 1}\n{rows(points)}")
-    with pytest.raises(ScanError, match=r"cut short: it says 151 points and holds 150"):
+    with pytest.raises(ScanError, match=r"cut short: it declares 151 points and holds 150"):
         read_point_cloud(tmp_path / "a.pts")
     (tmp_path / "a.pts").write_text(f"{N - 1}\n{rows(points)}")
     assert "1 rows more than the 149" in read_point_cloud(tmp_path / "a.pts").notes[0]
     (tmp_path / "a.pts").write_text(f"{N}\n{rows(points, points[:, :2])}")
-    with pytest.raises(ScanError, match=r"has 5 columns, known are 3, 4, 6, 7"):
+    with pytest.raises(ScanError, match=r"has 5 columns, not 3, 4, 6, 7"):
         read_point_cloud(tmp_path / "a.pts")
     (tmp_path / "a.pts").write_text(f"{N}\n{rows(points)}1 2 three\n")
     with pytest.raises(ScanError, match=r"cannot be read .*three"):
@@ -107,7 +107,7 @@ def test_a_damaged_ptx_says_where(tmp_path: Path, points: np.ndarray) -> None:
     whole = ptx(points, points[:, :1], turn=np.eye(3), position=np.zeros(3))
     cases = (
         (whole[: len(whole) - 200], "cannot be read|cut short"),
-        (whole.rsplit("\r\n", 4)[0] + "\r\n", "scan 0 says 150 rows and holds 147"),
+        (whole.rsplit("\r\n", 4)[0] + "\r\n", "scan 0 declares 150 rows and holds 147"),
         (whole + "1 2 3 4\n", "line 1 of the header of scan 1 is '1 2 3 4', not 1 number"),
         ("words\nformat\n", "line 1 of the header of scan 0 is 'words'"),
         (whole.replace("\r\n", " x\r\n", 1), "cannot be read"),

@@ -4,7 +4,7 @@
 import numpy as np
 import torch
 
-from fastsdf.prepare.orientation.thin_solids import other_faces
+from fastsdf.prepare.orientation.thin_solids import has_second_face
 from fastsdf.spatial.knn import point_index
 
 CELL = 0.027
@@ -22,7 +22,7 @@ def found(parts: list[np.ndarray], normals: list[tuple[float, float, float]], pl
     axis = np.concatenate([np.tile(n, (len(p), 1)) for p, n in zip(parts, normals, strict=True)])
     p = torch.tensor(places, dtype=torch.float64)
     up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(p), 3)
-    return other_faces(p, up, point_index(points), torch.from_numpy(axis), CELL).tolist()
+    return has_second_face(p, up, point_index(points), torch.from_numpy(axis), CELL).tolist()
 
 
 def test_each_face_of_a_board_has_the_other_behind_it() -> None:
@@ -52,5 +52,5 @@ def test_noise_is_no_second_face() -> None:
     wall[:, 2] += 0.01 * rng.normal(size=len(wall))
     points, axis = torch.from_numpy(wall), torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(wall), 3)
     places, index = points[(points[:, :2] - 0.5).abs().amax(1) < 0.4], point_index(points)
-    assert float(other_faces(places, axis[: len(places)], index, axis, CELL).any(1).double().mean()) > 0.3
-    assert float(other_faces(places, axis[: len(places)], index, axis, CELL, 0.01).any(1).double().mean()) < 0.01
+    assert float(has_second_face(places, axis[: len(places)], index, axis, CELL).any(1).double().mean()) > 0.3
+    assert float(has_second_face(places, axis[: len(places)], index, axis, CELL, 0.01).any(1).double().mean()) < 0.01

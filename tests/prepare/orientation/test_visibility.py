@@ -31,7 +31,7 @@ def test_viewpoints_are_taken_where_paths_leave_much_in_doubt() -> None:
     points, air = partial_view()
     at = torch.from_numpy(points)
     found = orient_scan(PointCloud(points), at, measure_local_geometry(at), "auto", "room")
-    assert found.facts["sign_evidence"] == "viewpoints" and found.facts["viewpoints"] >= 1
+    assert found.facts["inside_outside_evidence"] == "viewpoints" and found.facts["viewpoints"] >= 1
     assert found.facts["unseen_share"] < found.facts["doubtful_share"]
     assert ((found.normals.numpy() * air).sum(1) > 0).mean() > 0.97
 
@@ -70,7 +70,7 @@ def test_rivalry_is_the_share_seen_from_the_other_side() -> None:
 def test_the_same_seed_finds_the_same() -> None:
     points, air = partial_view(8000)
     grid = occupancy(torch.from_numpy(points), 0.1)
-    one, other = (viewpoints.sides_seen(grid, torch.from_numpy(points), torch.from_numpy(air)) for _ in range(2))
+    one, other = (viewpoints.visible_sides(grid, torch.from_numpy(points), torch.from_numpy(air)) for _ in range(2))
     assert torch.equal(one[0], other[0]) and one[1] == other[1]
     assert one[0].min() >= -1 and one[0].max() <= 1
 
@@ -96,4 +96,7 @@ def test_an_object_is_seen_from_around_it() -> None:
 def test_a_sheet_that_is_seen_from_both_sides_says_nothing() -> None:
     points = torch.from_numpy(np.random.default_rng(1).uniform(0, 1, (8000, 3)) * [1.0, 1.0, 0.002])
     found = orient_scan(PointCloud(points.numpy()), points, measure_local_geometry(points), "auto", "object")
-    assert found.facts["sign_evidence"].startswith("none (too much of the object") and (found.confidence == 0).all()
+    assert (
+        found.facts["inside_outside_evidence"].startswith("none (too much of the object")
+        and (found.confidence == 0).all()
+    )
