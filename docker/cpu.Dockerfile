@@ -18,8 +18,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends libgl1 libgomp1 libusb-1.0-0 \
     && rm -rf /var/lib/apt/lists/*
 
-# The versions that the tests ran with. PyTorch's index has the CPU build of the same version of torch: a tenth of the
-# size of the build for CUDA that PyPI has for Linux.
+# The versions that the tests ran with. PyTorch's index has the CPU build of the same version of torch: a fraction
+# of the size of the build for CUDA that PyPI has for Linux.
 COPY constraints.txt /tmp/
 COPY --from=wheel /wheels /tmp/wheels
 RUN wheel="$(echo /tmp/wheels/fastsdf-*.whl)" \

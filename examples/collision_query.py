@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Moves a sphere through a fitted run: its distance to the surface on the way, and where it first touches.
+"""Moves a sphere along a line through a fitted run, and prints its distance to the surface and the first contact.
 
     python examples/collision_query.py runs/room --start 2,1.5,1 --end 5,1.5,1 --radius 0.25
 
-The distance of a sphere to the surface is the field at its centre less its radius. No point on the way there can touch
-before the sphere has moved that far, so the path is walked in such steps.
+The distance between a sphere and the surface is the field at the centre minus the radius. The sphere can move by this
+distance without touching anything, so the search advances in steps of this length.
 """
 
 from pathlib import Path
@@ -15,11 +15,17 @@ import typer
 
 import fastsdf
 
-SLOPE = 1.25  # bound on how fast the field falls along the path; an exact distance has 1
+SLOPE = 1.25  # upper bound on the slope of the field along the path; an exact distance has slope 1; chosen
 
 
 class Contact(NamedTuple):
-    """The sphere's centre (3,), the way it went, and the surface's unit normal (3,), into the air, where it touches."""
+    """The first contact of a moving sphere.
+
+    Attributes:
+        center: (3,) centre of the sphere.
+        travelled: distance from the start.
+        normal: (3,) unit normal of the surface, pointing into the air.
+    """
 
     center: np.ndarray
     travelled: float
@@ -27,17 +33,23 @@ class Contact(NamedTuple):
 
 
 def clearance(field: fastsdf.FittedField, centers: np.ndarray, radius: float) -> np.ndarray:
-    """Distance (...) between the surface and spheres at world points (..., 3); negative where they overlap."""
+    """Distances (...) between the surface and spheres at world points (..., 3); negative if they overlap."""
     return field.sdf(centers) - radius
 
 
 def first_contact(
     field: fastsdf.FittedField, start: np.ndarray, end: np.ndarray, radius: float, tolerance: float = 1e-3
 ) -> Contact | None:
-    """Where a sphere that moves straight from ``start`` to ``end`` first comes within ``tolerance`` of the surface.
+    """The first contact of a sphere that moves in a straight line.
+
+    Args:
+        field: the fitted run.
+        start, end: (3,) centre of the sphere at the start and at the end, world units.
+        radius: radius of the sphere, world units.
+        tolerance: distance to the surface that counts as contact, world units.
 
     Returns:
-        The contact, or None if the way is free.
+        The contact, or None if the path is free.
     """
     length = float(np.linalg.norm(end - start))
     direction = (end - start) / max(length, 1e-12)
@@ -50,12 +62,12 @@ def first_contact(
         free, travelled = travelled, travelled + max(gap / SLOPE, tolerance)
         if travelled > length:
             return None
-    while gap < -tolerance and travelled - free > 1e-6:  # a step too far, where the field is steeper than SLOPE
+    while gap < -tolerance and travelled - free > 1e-6:  # the step was too long: the field is steeper than SLOPE
         middle = (free + travelled) / 2
-        if (gap_there := gap_after(middle)) > tolerance:
+        if (middle_gap := gap_after(middle)) > tolerance:
             free = middle
         else:
-            travelled, gap = middle, gap_there
+            travelled, gap = middle, middle_gap
     center = start + travelled * direction
     normal = field.gradient(center)
     return Contact(center, travelled, normal / max(float(np.linalg.norm(normal)), 1e-12))
@@ -68,12 +80,12 @@ def triple(text: str) -> np.ndarray:
 
 def main(
     run: Path,
-    start: Annotated[str, typer.Option(help="x,y,z of the sphere's centre.")],
-    end: Annotated[str, typer.Option(help="x,y,z of where it goes.")],
+    start: Annotated[str, typer.Option(help="x,y,z of the centre at the start.")],
+    end: Annotated[str, typer.Option(help="x,y,z of the centre at the end.")],
     radius: float = 0.2,
     samples: int = 9,
 ) -> None:
-    """Moves a sphere through the run folder RUN."""
+    """Moves a sphere through the field in the run folder RUN."""
     field, start_m, end_m = fastsdf.load(run), triple(start), triple(end)
     path = start_m + np.linspace(0, 1, samples)[:, None] * (end_m - start_m)
     for center, free in zip(path, clearance(field, path, radius), strict=True):
@@ -82,8 +94,8 @@ def main(
     if contact is None:
         typer.echo("no contact")
         return
-    where, normal = np.round(contact.center, 3).tolist(), np.round(contact.normal, 2).tolist()
-    typer.echo(f"contact after {contact.travelled:.3f}, at {where}, against a surface that faces {normal}")
+    center, normal = np.round(contact.center, 3).tolist(), np.round(contact.normal, 2).tolist()
+    typer.echo(f"contact after {contact.travelled:.3f}, at {center}, against a surface that faces {normal}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Renders a fitted run by sphere tracing its field, without a mesh and without a display.
+"""Renders a fitted run by sphere tracing; needs neither a mesh nor a display.
 
     python examples/sphere_tracing.py runs/room view.png --eye 3.6,3,1.7 --at 1,1,0.9
     python examples/sphere_tracing.py runs/room depth.png --show depth
 
-A ray advances by the distance to the nearest surface, which the field gives at every point. Surface that the scan has
-not measured is drawn too: the field is defined everywhere.
+Each ray advances by the distance to the nearest surface, which is the value of the field. The image also contains
+surface that the scan did not measure, because the field is defined everywhere.
 """
 
 import struct
@@ -18,12 +18,12 @@ import typer
 
 import fastsdf
 
-BACKGROUND = 235
-SLOPE = 1.25  # bound on how fast the field falls along a ray; an exact distance has 1
+BACKGROUND = 235  # grey value, 0 to 255
+SLOPE = 1.25  # upper bound on the slope of the field along a ray; an exact distance has slope 1; chosen
 
 
 def camera_rays(eye: np.ndarray, at: np.ndarray, fov: float, width: int, height: int) -> np.ndarray:
-    """(height, width, 3) unit directions of a pinhole camera with z up; ``fov`` in degrees, horizontal."""
+    """Unit directions (height, width, 3) of a pinhole camera with z up; ``fov``: horizontal field of view, degrees."""
     forward = (at - eye) / np.linalg.norm(at - eye)
     right = np.cross(forward, [0.0, 0.0, 1.0] if abs(forward[2]) < 0.99 else [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)
@@ -40,22 +40,22 @@ def trace(
     """Distance along each ray to the first surface.
 
     Args:
-        field: any fitted field.
+        field: a fitted field.
         origins: (n, 3) world points in the air.
         rays: (n, 3) unit directions.
-        reach: longest distance, world units.
-        tolerance: how near to the surface a ray ends, world units.
-        steps: most steps per ray.
+        reach: maximum distance, world units.
+        tolerance: distance to the surface at which a ray ends, world units.
+        steps: maximum number of steps per ray.
 
     Returns:
-        (n,) distances, NaN where there is no surface within reach.
+        (n,) distances; NaN if there is no surface within reach.
     """
     distance, gap = np.zeros(len(rays)), field.sdf(origins)
     moving = np.flatnonzero(gap > tolerance)
     for _ in range(steps):
         step, before = gap[moving] / SLOPE, gap[moving]
         after = field.sdf(origins[moving] + (distance[moving] + step)[:, None] * rays[moving])
-        share = before / (before - np.minimum(after, 0.0))  # after a step too far, back to where a line crosses 0
+        share = before / (before - np.minimum(after, 0.0))  # after a step too long: linear interpolation to 0
         distance[moving] += share * step
         gap[moving] = np.maximum(after, 0.0)
         moving = moving[(gap[moving] > tolerance) & (distance[moving] < reach)]
@@ -66,7 +66,14 @@ def trace(
 
 
 def draw(field: fastsdf.FittedField, eye: np.ndarray, rays: np.ndarray, show: str) -> np.ndarray:
-    """(height, width, 3) uint8 picture, ``normals`` or ``depth``, of what rays (height, width, 3) from ``eye`` meet."""
+    """Image (height, width, 3) uint8 of the surface that rays hit.
+
+    Args:
+        field: the fitted field.
+        eye: (3,) camera position, world units.
+        rays: (height, width, 3) unit directions.
+        show: ``normals`` or ``depth``.
+    """
     flat = rays.reshape(-1, 3)
     reach = 4 * field.transform.half_extent_m + float(np.linalg.norm(eye - np.asarray(field.transform.center_m)))
     distance = trace(field, np.broadcast_to(eye, flat.shape), flat, reach, tolerance=0.02 * field.step_m)
@@ -84,13 +91,13 @@ def draw(field: fastsdf.FittedField, eye: np.ndarray, rays: np.ndarray, show: st
 
 
 def png(picture: np.ndarray) -> bytes:
-    """The bytes of a PNG file of a picture (height, width, 3) uint8."""
+    """Encodes an image (height, width, 3) uint8 as the bytes of a PNG file."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     height, width, _ = picture.shape
-    rows = np.pad(picture.reshape(height, -1), ((0, 0), (1, 0)))  # a leading 0 per row: no filter
+    rows = np.pad(picture.reshape(height, -1), ((0, 0), (1, 0)))  # a 0 before each row means no filter
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows.tobytes())) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
@@ -104,8 +111,10 @@ def triple(text: str) -> np.ndarray:
 def main(
     run: Path,
     out: Path,
-    eye: Annotated[str | None, typer.Option(help="x,y,z; default: the middle of the scan.")] = None,
-    at: Annotated[str | None, typer.Option(help="x,y,z; default: its lowest corner.")] = None,
+    eye: Annotated[str | None, typer.Option(help="Camera position x,y,z; default: the centre of the scan.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Point x,y,z to look at; default: the lowest corner of the scan.")
+    ] = None,
     show: Annotated[str, typer.Option(help="normals or depth.")] = "normals",
     fov: float = 80.0,
     size: str = "640x400",

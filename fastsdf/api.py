@@ -49,6 +49,16 @@ def fit(
         InputError: if an array has the wrong shape, or a setting is unknown or out of range (ConfigError).
         ScanError: if fewer than 100 points are usable.
         TrainingError: if a loss term became non-finite.
+
+    >>> import fastsdf, numpy as np
+    >>> directions = np.random.default_rng(0).standard_normal((5000, 3))
+    >>> ball = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    >>> field = fastsdf.fit(ball, "smoke", normals=ball, scene="object", device="cpu")
+    >>> bool(field.sdf([0.0, 0.0, 0.0]) < 0 < field.sdf([1.2, 0.0, 0.0]))  # solid inside, air outside
+    True
+    >>> mesh = field.extract_mesh(0.1)
+    >>> bool(np.abs(np.linalg.norm(mesh.vertices, axis=1) - 1).mean() < 0.05)
+    True
     """
     chosen = _configuration(config, settings)
     cloud = clean_cloud(_cloud(points_or_cloud, normals, sensors, colors), Path("the array"))
@@ -67,6 +77,14 @@ def load(run_folder: str | Path, device: str = "auto") -> FittedField:
     Raises:
         CheckpointError: if there is no checkpoint, or it is damaged or from another format.
         ConfigError: if the device is not there.
+
+    >>> import fastsdf, numpy as np
+    >>> directions = np.random.default_rng(0).standard_normal((5000, 3))
+    >>> ball = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    >>> fitted = fastsdf.fit(ball, "smoke", normals=ball, scene="object", device="cpu", training__steps=20)
+    >>> fitted.save("runs/ball")
+    >>> fastsdf.load("runs/ball").step
+    20
     """
     return FittedField.load(run_folder, device)
 

@@ -22,6 +22,11 @@ class PointCloud:
         crs: coordinate reference system of the file, as well-known text or ``EPSG:code``; None if the file has none.
         units: units of the file's coordinates, before they were converted to metres.
         times: (n,) float64 time of measurement of each point in seconds, or None; refers to a trajectory.
+
+    >>> import fastsdf, numpy as np
+    >>> cloud = fastsdf.PointCloud(np.zeros((4, 3)), sensors=np.tile([0.0, 0.0, 1.5], (4, 1)))
+    >>> len(cloud.select(np.array([0, 2])))
+    2
     """
 
     points: np.ndarray
@@ -53,6 +58,13 @@ class TriangleMesh:
         normals: (v, 3) float64 unit vertex normals, or None.
         colors: (v, 3) uint8 RGB, or None.
         attributes: further values per vertex, name -> (v,), such as ``confidence``.
+
+    >>> import fastsdf, numpy as np
+    >>> mesh = fastsdf.TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
+    >>> up = np.eye(4)
+    >>> up[2, 3] = 10.0
+    >>> mesh.moved(up).vertices[:, 2].tolist()
+    [10.0, 10.0, 11.0]
     """
 
     vertices: np.ndarray
@@ -101,6 +113,11 @@ class DistanceGrid:
             (b, 8, 8, 8) for blocks.
         blocks: (b, 3) int32 index of the first node of each block; None for a dense grid.
         band_m: half the width of the band: every node closer to the surface is in a block; None for a dense grid.
+
+    >>> import fastsdf, numpy as np
+    >>> grid = fastsdf.DistanceGrid(np.zeros(3), 0.05, np.zeros((2, 3, 4), np.float32))
+    >>> (grid.origin_m + grid.voxel_size_m * np.array([1, 2, 3])).round(2).tolist()  # the last node
+    [0.05, 0.1, 0.15]
     """
 
     origin_m: np.ndarray

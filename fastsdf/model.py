@@ -12,25 +12,14 @@ from torch import Tensor
 
 from fastsdf.config.loading import validate_config
 from fastsdf.config.models import FitConfig, MeshConfig
-from fastsdf.errors import InputError, MeshingError
+from fastsdf.errors import InputError
 from fastsdf.field.finite_differences import Stencil, differentiate
 from fastsdf.field.network import HashGridSDF
 from fastsdf.geometry import DistanceGrid, TriangleMesh
 from fastsdf.io.run_folder import RunFolder
-from fastsdf.meshing import (
-    BoxClip,
-    drop_doubtful_pieces,
-    drop_small_components,
-    extract_surface,
-    extract_watertight,
-    in_small_holes,
-    keep_faces,
-    rate_vertices,
-    scanned_pieces,
-)
-from fastsdf.meshing.discs import Discs, make_discs
 from fastsdf.meshing.distance_grid import sample_band, sample_box
-from fastsdf.meshing.surface import Surface
+from fastsdf.meshing.supported_mesh import supported_mesh
+from fastsdf.meshing.watertight import BoxClip
 from fastsdf.numerics.chunks import chunk_size
 from fastsdf.numerics.map_points import Points, map_points
 from fastsdf.prepare.normalize import BOX_PADDING, SceneTransform
@@ -39,25 +28,37 @@ from fastsdf.training.checkpoint import TrainedField, load_trained, save_trained
 from fastsdf.training.session import Session
 from fastsdf.training.step import unlocked_levels
 
-STEP_CELLS = 0.5
-CHUNK = 1 << 18
-STENCIL_CHUNK, STENCIL_CHUNK_CPU = CHUNK // 8, 1 << 13  # whose memory is that of the process
+STEP_CELLS = 0.5  # cells of the finest level; the step of differences in training (operators.step_cells)
+CHUNK = 1 << 18  # points evaluated at once; bounds the hidden layers to 64 MiB of float32
+STENCIL_CHUNK = CHUNK // 8  # points with differences at once on a GPU: seven values each
+STENCIL_CHUNK_CPU = 1 << 13  # ... on a CPU, where they count as memory of the process
+MIN_SLOPE = 0.5  # of |grad u| in `FittedField.surface_distance`: bounds the error where the gradient vanishes
 
 
 @dataclass(frozen=True)
 class FittedField:
-    """The result of a fit.
+    """The result of a fit: a signed distance field over world coordinates, positive in free space.
 
-    Points are world points: (..., 3) numpy arrays or sequences (values come as float64), or torch tensors (values come
-    as tensors on their device, in their type, outside of autograd). Within the box where the field was trained, values
-    are the network's; outside, the value at the box's nearest point with the way there added to its magnitude.
+    Points are (..., 3) world points: numpy arrays or sequences, for which values come as float64, or torch tensors, for
+    which values come as tensors on their device and in their type, without gradients. Inside the box where the field
+    was trained, values are the network's. Outside, the value is that at the box's nearest point, and the distance to
+    that point is added to its magnitude.
 
     Attributes:
         field: the trained network (unit frame).
-        scan: what it was fitted to.
+        scan: the prepared scan that it was fitted to.
         config: resolved settings.
         step, seconds, history: steps trained, the time they took, and the readings of the loss.
-        levels: how many levels of the grid count, the last one faded; None: all.
+        levels: number of grid levels in use, the last one faded; None: all.
+
+    >>> import fastsdf, numpy as np
+    >>> directions = np.random.default_rng(0).standard_normal((5000, 3))
+    >>> ball = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    >>> field = fastsdf.fit(ball, "smoke", normals=ball, scene="object", device="cpu")
+    >>> field.gradient([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).shape
+    (2, 3)
+    >>> field.sample_grid(0.25).values.ndim
+    3
     """
 
     field: HashGridSDF
@@ -70,14 +71,14 @@ class FittedField:
 
     @staticmethod
     def from_trained(trained: TrainedField) -> "FittedField":
-        """The fitted field of a checkpoint's content; that of an unfinished fit leaves out levels still locked."""
+        """The fitted field of a checkpoint's content; an unfinished fit leaves out levels that are still locked."""
         levels = unlocked_levels(trained.step, trained.field, trained.config)
         values = trained.field, trained.scan, trained.config, trained.step, trained.seconds, trained.history
         return FittedField(*values, levels=levels)
 
     @staticmethod
     def from_session(session: Session) -> "FittedField":
-        """The field of a fit under way, as it is now."""
+        """The field of a running fit, as it is now."""
         return FittedField.from_trained(trained_by(session))
 
     @staticmethod
@@ -97,12 +98,12 @@ class FittedField:
 
     @property
     def support(self) -> Support:
-        """Where the scan supports a surface."""
+        """The scan's points in the world frame, with their spacing and noise."""
         return self.scan.support
 
     @property
     def step_m(self) -> float:
-        """Default step of the differences: half a cell of the finest level, world units."""
+        """Default step of finite differences: half a cell of the finest level, world units."""
         return self.field.step_size(self._levels, STEP_CELLS) * self.transform.half_extent_m
 
     def sdf(self, points_m: Points) -> Points:
@@ -114,7 +115,7 @@ class FittedField:
         return map_points(points_m, self._sdf, CHUNK)
 
     def gradient(self, points_m: Points, step_m: float | None = None) -> Points:
-        """Central differences of `sdf`; (..., 3) world points -> (..., 3), pointing into the air.
+        """Gradient of `sdf` by central differences; (..., 3) world points -> (..., 3), pointing into the air.
 
         Raises:
             InputError: if the points do not have shape (..., 3), or the step is not above 0.
@@ -133,13 +134,15 @@ class FittedField:
     def surface_distance(self, points_m: Points) -> Points:
         """Signed distance to the zero set to first order, u / |grad u| (Taubin 1991); (..., 3) -> (...).
 
-        Exacter than `sdf` near the surface, where |grad u| is near 1 but not 1; slopes below 1/2 count as 1/2.
+        More exact than `sdf` near the surface, where |grad u| is close to 1 but not 1; slopes below 1/2 count as 1/2.
 
         Raises:
             InputError: if the points do not have shape (..., 3).
         """
         half_extent_m = self.transform.half_extent_m
-        distance = self._differences(None, lambda s: half_extent_m * s.sdf / s.gradient.norm(dim=1).clamp_min(0.5))
+        distance = self._differences(
+            None, lambda s: half_extent_m * s.sdf / s.gradient.norm(dim=1).clamp_min(MIN_SLOPE)
+        )
         return map_points(points_m, distance, self._stencil_chunk)
 
     @torch.no_grad()
@@ -161,29 +164,15 @@ class FittedField:
                 steep for a watertight mesh.
         """
         config = self._mesh_config(voxel_size_m=voxel_size_m, **settings)
-        assert config.voxel_size_m is not None and config.min_component_area_m2 is not None
-        device = next(self.field.parameters()).device
-        discs = make_discs(self.support, config.support_spacings, config.support_sigmas, device)
         gradient = self._differences(config.voxel_size_m, lambda s: s.gradient)
-        if config.watertight:
-            surface = extract_watertight(self._sdf, gradient, self._clip(device), config.voxel_size_m)
-        else:
-            surface = extract_surface(
-                self._sdf,
-                discs.index.points,
-                voxel_size=config.voxel_size_m,
-                support_distance=torch.as_tensor(self._reach(config), device=device),
-                gradient=gradient,
-            )
-        supported = self._supported(surface, discs, config)
-        return drop_small_components(supported, min_area=config.min_component_area_m2).numpy()
+        return supported_mesh(self._sdf, gradient, self.support, self._clip(), config).numpy()
 
     @torch.no_grad()
     def sample_grid(self, voxel_size_m: float | None = None, band_m: float | None = None) -> DistanceGrid:
         """Signed distances on a lattice over the box of the scan and a margin (8% of half its longest side).
 
         Args:
-            voxel_size_m: distance of neighbouring nodes, which lie on multiples of it; None: that of the fit's mesh.
+            voxel_size_m: distance between neighbouring nodes, which lie on multiples of it; None: that of the mesh.
             band_m: only nodes within this distance of the surface, in blocks of 8 x 8 x 8; None: all nodes.
 
         Raises:
@@ -192,7 +181,7 @@ class FittedField:
         """
         voxel_size_m = self._mesh_config(voxel_size_m=voxel_size_m).voxel_size_m
         assert voxel_size_m is not None
-        box = self._clip(next(self.field.parameters()).device)
+        box = self._clip()
         if band_m is None:
             return sample_box(self._sdf, box.lower, box.upper, voxel_size_m)
         return sample_band(self._sdf, box.lower, box.upper, voxel_size_m, band_m)
@@ -205,11 +194,8 @@ class FittedField:
         """
         run = RunFolder(Path(folder))
         run.write_config(self.config)
-        save_trained(self._trained, run.checkpoint)
-
-    @property
-    def _trained(self) -> TrainedField:
-        return TrainedField(self.field, self.scan, self.config, self.step, self.seconds, self.history)
+        content = TrainedField(self.field, self.scan, self.config, self.step, self.seconds, self.history)
+        save_trained(content, run.checkpoint)
 
     @property
     def _levels(self) -> float:
@@ -217,7 +203,7 @@ class FittedField:
 
     @property
     def _stencil_chunk(self) -> int:
-        """Points of one call of differences, which takes seven values of each."""
+        """Points per call of differences, which takes seven values of each."""
         return chunk_size(next(self.field.parameters()).device, STENCIL_CHUNK_CPU, STENCIL_CHUNK)
 
     def _sdf(self, points_m: Tensor) -> Tensor:
@@ -246,33 +232,12 @@ class FittedField:
         return lambda x: pick(differentiate(self._unit_sdf, self._to_unit(x), step))
 
     def _mesh_config(self, **settings: Any) -> MeshConfig:
-        asked = {name: value for name, value in settings.items() if value is not None}
-        return validate_config({"mesh": {**self.config.mesh.model_dump(), **asked}}).mesh
+        chosen = {name: value for name, value in settings.items() if value is not None}
+        return validate_config({"mesh": {**self.config.mesh.model_dump(), **chosen}}).mesh
 
-    def _reach(self, config: MeshConfig) -> np.ndarray:
-        """(n,) distance from each point within which surface is looked for."""
-        bridged = config.gap_spacings * self.support.median_spacing
-        return np.maximum(self.support.radii(config.support_spacings), max(bridged, config.close_holes_m))
-
-    def _clip(self, device: torch.device) -> BoxClip:
-        """The box where the field was trained; what lies outside is as the scene's kind has it."""
+    def _clip(self) -> BoxClip:
+        """The box where the field was trained; outside it is solid for a room and air for an object."""
         low, high = np.subtract(self.transform.lower, BOX_PADDING), np.add(self.transform.upper, BOX_PADDING)
+        device = next(self.field.parameters()).device
         corners = torch.as_tensor(self.transform.to_world(np.stack((low, high))), device=device)
         return BoxClip(corners[0], corners[1], self.config.scene == "room")
-
-    def _supported(self, surface: Surface, discs: Discs, config: MeshConfig) -> Surface:
-        """The mesh with what the scan says about its vertices, cut to what it supports."""
-        least = config.min_confidence or MeshConfig().min_confidence
-        surface, supported = rate_vertices(surface, discs, self._sdf, least, config.gap_spacings)
-        if config.watertight:
-            return scanned_pieces(surface, supported)
-        if config.min_confidence == 0:
-            return surface
-        keep = supported[surface.faces].all(dim=1)
-        if config.close_holes_m > 0:
-            keep |= in_small_holes(surface, keep, config.close_holes_m)
-        kept = keep_faces(surface, keep)
-        if len(kept.faces) == 0:
-            advice = "train longer (--steps), or keep everything with --set mesh.min_confidence=0"
-            raise MeshingError(f"no part of the surface is supported by the scan; {advice}")
-        return drop_doubtful_pieces(kept)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Tests that need Open3D skip, with the reason, where it cannot be loaded; idle OpenMP threads sleep, as in the CLI."""
+"""Skips the tests that need Open3D if it cannot be loaded, and shares one tiny fit between tests.
+
+Idle OpenMP threads sleep, as in the command line.
+"""
 
 import os
 from functools import cache
@@ -19,7 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 @cache
 def _open3d_problem() -> str:
-    """Why Open3D cannot be loaded here; empty if it can."""
+    """The reason why Open3D cannot be loaded, or an empty string."""
     try:
         load_open3d()
     except InputError as error:
@@ -29,7 +32,7 @@ def _open3d_problem() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test that gets the ``open3d`` fixture, directly or through another fixture."""
+    """Marks every test that uses the fixture ``open3d``, directly or through another fixture."""
     for item in items:
         if "open3d" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.open3d)
@@ -37,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips tests marked ``open3d`` before any of their fixtures is made."""
+    """Skips tests marked ``open3d`` before their fixtures are created."""
     if item.get_closest_marker("open3d") and _open3d_problem():
         pytest.skip(_open3d_problem())
 
@@ -50,7 +53,7 @@ def open3d() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def tiny_fit() -> "FittedField":
-    """The room of `tiny_room`, fitted in seconds."""
+    """The room of `tests.helpers.tiny_room`, fitted in seconds."""
     import fastsdf
     from tests.helpers.tiny_room import SETTINGS, coloured_room
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Fits one scan under several settings and seeds, scores every mesh and prints the means as a Markdown table.
+"""Fits one scan with several settings and seeds, scores every mesh and prints the means as a Markdown table.
 
-    python -m benchmarks.accuracy.ablation benchmarks/accuracy/defaults.yaml SCAN REFERENCE --observed VISIBLE -o runs/ablation
+    python -m benchmarks.accuracy.ablation benchmarks/accuracy/defaults.yaml SCAN REFERENCE \\
+        --observed VISIBLE -o runs/ablation
 
-The settings file maps a variant's name to a list of ``section.key=value``. Finished fits and scores in the output
-folder are kept, so an interrupted ablation goes on where it stopped. All runs and scores are also written to
+The settings file maps the name of each variant to a list of ``section.key=value``. Finished fits and scores stay in the
+output folder, so an interrupted ablation resumes where it stopped. The scores of every run are also written to
 ``rows.csv``.
 """
 
@@ -18,14 +19,14 @@ import typer
 import yaml
 
 from benchmarks.shared.harness import Rows, environment
-from benchmarks.shared.processes import FIGURES, evaluated, fastsdf
+from benchmarks.shared.processes import METRICS, evaluated, fastsdf
 from fastsdf.system.device import choose_device
 
 COLUMNS = ("CD mm", "F1cm", "NC", "signed NC", "thin", "flat deg", "flat mm", "hallucinated %", "training s")
 
 
 def run_variant(scan: Path, folder: Path, settings: list[str], seed: int) -> None:
-    """Fits a scan into a run folder unless that is already done."""
+    """Fits a scan into a run folder, unless the folder already holds a finished run."""
     if (folder / "run.json").is_file():
         return
     sets = [part for text in settings for part in ("--set", text)]
@@ -33,14 +34,14 @@ def run_variant(scan: Path, folder: Path, settings: list[str], seed: int) -> Non
 
 
 def score_run(folder: Path, reference: Path, observed: Path | None) -> dict[str, float | None]:
-    """The figures of a finished run."""
-    found = evaluated(folder / "mesh.ply", reference, observed, folder / "scores.json")
+    """The scores of a finished run and its training time, by the names in `COLUMNS`."""
+    report = evaluated(folder / "mesh.ply", reference, observed, folder / "scores.json")
     training = json.loads((folder / "run.json").read_text())["seconds"]["training"]
-    return {**{name: FIGURES[name](found) for name in COLUMNS[:-1]}, COLUMNS[-1]: training}
+    return {**{name: METRICS[name](report) for name in COLUMNS[:-1]}, COLUMNS[-1]: training}
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """Markdown: one line per variant, mean and half range over the seeds."""
+    """A Markdown table with one line per variant: mean ± half of the range over the seeds."""
     lines = ["| setting | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name in dict.fromkeys(row["variant"] for row in rows):
         chosen = [row for row in rows if row["variant"] == name]
@@ -58,10 +59,10 @@ def main(
     reference: Path,
     out: Annotated[Path, typer.Option("-o", "--out")],
     observed: Annotated[Path | None, typer.Option()] = None,
-    base: Annotated[list[str] | None, typer.Option("--set", help="section.key=value for every variant.")] = None,
+    base: Annotated[list[str] | None, typer.Option("--set", help="section.key=value applied to every variant.")] = None,
     seeds: int = 2,
 ) -> None:
-    """Runs every variant of a settings file with every seed."""
+    """Fits and scores every variant of a settings file with seeds 0 to SEEDS - 1."""
     rows: list[dict[str, object]] = []
     csv = Rows(out / "rows.csv", ("variant", "seed", *COLUMNS), environment(choose_device("auto")))
     for seed in range(seeds):

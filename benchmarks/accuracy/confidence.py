@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Trains the network that judges how likely a vertex lies on measured surface (`fastsdf.meshing.confidence`).
+"""Trains the network that estimates how likely a vertex lies on measured surface (`fastsdf.meshing.confidence`).
 
-    python -m benchmarks.accuracy.confidence samples -o runs/confidence --cases 30  # scans, fits, samples
-    python -m benchmarks.accuracy.confidence train -o runs/confidence               # writes the network and its scores
+    python -m benchmarks.accuracy.confidence samples -o runs/confidence --cases 30  # makes and fits scans
+    python -m benchmarks.accuracy.confidence train -o runs/confidence               # writes the network
 
-Every case (`confidence_cases`) is fitted with the defaults. Vertices of all surface near its scan become samples: their
-features, and whether the true surface is within the tolerance, faces their way to within 60 degrees, and was seen by
-the scanner. A fifth of them is moved along the normal by about a spacing, as if the field had been wrong there. Every
-sixth case is held out of training; the printed figures are of those.
+Every case (`confidence_cases`) is fitted with the default settings. The samples are vertices of the uncut mesh near
+the scan. A sample holds the features of a vertex and a label, which is true if the true surface is within the
+tolerance, its normal agrees with the vertex normal to within 60 degrees, and the scanner saw it. A fifth of the
+vertices is moved along the normal by about one point spacing, to imitate an error of the field. Every sixth case is
+held out of training; the printed scores come from the held-out cases.
 """
 
 from itertools import pairwise
@@ -34,21 +35,23 @@ from fastsdf.synthetic.scanner import seen_from
 from fastsdf.training.loop import train as train_field
 from fastsdf.training.session import start_fit
 
-SAMPLES = 22_000
-TOLERANCE_SPACINGS, TOLERANCE_SIGMAS, MIN_COSINE = 0.6, 3.0, 0.5
-HELD_OUT = 6
-MOVED = 5
-HIDDEN = (64, 32)
-BATCH, EPOCHS, RATE = 4096, 24, 6e-3
-BOUNDS = (0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-WEIGHTS = Path(confidence.__file__).with_name(confidence.WEIGHTS)
+SAMPLES = 22_000  # vertices per case; chosen, not swept
+TOLERANCE_SPACINGS = 0.6  # point spacings; chosen, not swept
+TOLERANCE_SIGMAS = 3.0  # standard deviations of the noise: 99.7% of a normal distribution
+MIN_COSINE = 0.5  # 60 degrees; chosen: tells a wall from its neighbour at a right angle and allows for noise
+HELD_OUT_EVERY = 6  # one case in six tests the network; chosen, gives 5 of 30 cases
+MOVED_EVERY = 5  # one vertex in five is moved; without them a sheet beside the points was still judged likely
+HIDDEN = (64, 32)  # units; larger networks were not better (docs/notebook/2026-11-27-confidence.md)
+BATCH, EPOCHS, RATE = 4096, 24, 6e-3  # chosen by hand, not swept
+BOUNDS = (0.2, 0.25, 0.3, 0.4, 0.5, 0.6)  # minimum confidences to report; around the default of 0.25
+WEIGHTS = Path(confidence.__file__).with_name(confidence.WEIGHTS)  # the file that the package ships
 
-Folder = Annotated[Path, typer.Option("-o", "--out", help="Folder of the samples.")]
+Folder = Annotated[Path, typer.Option("-o", "--out", help="Folder for the samples.")]
 app = typer.Typer(add_completion=False)
 
 
 def fit_case(cloud: PointCloud, device: str, seed: int) -> FittedField:
-    """The field of a scan, with default settings."""
+    """Fits a scan with the default settings."""
     config = validate_config({"device": device, "seed": seed})
     session = start_fit(prepare_scan(cloud, config), config)
     train_field(session.state, session.config, lambda _: None, lambda _: None, lambda: False)
@@ -57,20 +60,33 @@ def fit_case(cloud: PointCloud, device: str, seed: int) -> FittedField:
 
 @torch.no_grad()
 def vertex_features(fitted: FittedField, mesh: TriangleMesh, offsets: np.ndarray) -> Tensor:
-    """Features (v, f) of a mesh's vertices, had the field been off by so much (v,) there and the mesh with it."""
+    """Features (v, f) of the vertices of a mesh.
+
+    Args:
+        fitted: the field.
+        mesh: vertices and normals, already moved.
+        offsets: (v,) signed distance by which each vertex was moved; it is subtracted from the field, so that the
+            vertices lie on the zero set of the shifted field.
+    """
     device, config = next(fitted.field.parameters()).device, fitted.config.mesh
     discs = make_discs(fitted.support, config.support_spacings, config.support_sigmas, device)
     assert mesh.normals is not None
-    places, normals, off = (torch.as_tensor(a, device=device) for a in (mesh.vertices, mesh.normals, offsets))
+    vertices, normals, shift = (torch.as_tensor(a, device=device) for a in (mesh.vertices, mesh.normals, offsets))
 
     def part_features(part: slice, near: Neighbours) -> Tensor:
-        return confidence.features(places[part], normals[part], near, discs, lambda x: fitted.sdf(x) - off[part])
+        return confidence.features(vertices[part], normals[part], near, discs, lambda x: fitted.sdf(x) - shift[part])
 
-    return torch.cat([part_features(*found) for found in in_chunks(places, normals, discs, NEIGHBOURS)])
+    return torch.cat([part_features(*found) for found in in_chunks(vertices, normals, discs, NEIGHBOURS)])
 
 
 def is_measured(vertices: np.ndarray, normals: np.ndarray, limit: float, case: TrainingCase) -> np.ndarray:
-    """(v,) bool: the true surface is within a distance of a vertex, faces its way, and the scanner saw it there."""
+    """Labels (v,) bool: the true surface is near a vertex, its normal agrees, and the scanner saw it.
+
+    Args:
+        vertices, normals: (v, 3) of the mesh.
+        limit: largest distance to the true surface, metres.
+        case: the true surface and what the scanner saw.
+    """
     distance, face = mesh_distance(case.surface).distance(vertices)
     facing = face_normals(case.surface)[0][face]
     corner = case.surface.vertices[case.surface.faces[face, 0]]
@@ -80,24 +96,30 @@ def is_measured(vertices: np.ndarray, normals: np.ndarray, limit: float, case: T
 
 
 def tolerance(fitted: FittedField) -> float:
-    """How far from the true surface a vertex may be, metres."""
+    """Largest distance from the true surface at which a vertex counts as measured, metres."""
     return max(TOLERANCE_SPACINGS * fitted.support.median_spacing, TOLERANCE_SIGMAS * fitted.support.noise)
 
 
 def case_vertices(fitted: FittedField, seed: int) -> tuple[TriangleMesh, np.ndarray]:
-    """A random part of the vertices near a scan, with normals; every fifth is moved along it. And by how much (v,)."""
+    """Random vertices near a scan with their normals; every fifth is moved along its normal.
+
+    Returns:
+        The vertices as a mesh without faces, and the distance (v,) by which each was moved, metres.
+    """
     whole = fitted.extract_mesh(min_confidence=0.0, min_component_area_m2=0.0)
     assert whole.normals is not None
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(whole.vertices))[:SAMPLES]
-    offsets = fitted.support.median_spacing * rng.standard_normal(len(chosen)) * (np.arange(len(chosen)) % MOVED == 0)
+    offsets = (
+        fitted.support.median_spacing * rng.standard_normal(len(chosen)) * (np.arange(len(chosen)) % MOVED_EVERY == 0)
+    )
     normals = whole.normals[chosen]
     return TriangleMesh(whole.vertices[chosen] + offsets[:, None] * normals, whole.faces[:0], normals), offsets
 
 
 @app.command()
 def samples(out: Folder, cases: int = 30, device: str = "auto") -> None:
-    """Fits the cases and writes their samples."""
+    """Fits every case and writes its samples; cases that already have a file are skipped."""
     out.mkdir(parents=True, exist_ok=True)
     for number in range(cases):
         path = out / f"case{number}.npz"
@@ -114,9 +136,9 @@ def samples(out: Folder, cases: int = 30, device: str = "auto") -> None:
 
 
 def load_samples(folder: Path, held_out: bool) -> tuple[Tensor, Tensor]:
-    """Features (n, f) and labels (n,) of the cases in a folder that are, or are not, held out of training."""
+    """Features (n, f) and labels (n,) of the held-out cases in a folder, or of the training cases."""
     paths = sorted(folder.glob("case*.npz"))
-    chosen = [p for p in paths if (int(p.stem[4:]) % HELD_OUT == HELD_OUT - 1) == held_out]
+    chosen = [p for p in paths if (int(p.stem[4:]) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
     if not chosen:
         raise typer.BadParameter(f"{folder} holds no samples for {'testing' if held_out else 'training'}")
     parts = [np.load(path) for path in chosen]
@@ -124,51 +146,51 @@ def load_samples(folder: Path, held_out: bool) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(values), torch.from_numpy(np.concatenate([part["measured"] for part in parts])).float()
 
 
-def fit_judge(features: Tensor, measured: Tensor, seed: int = 0) -> confidence.ConfidenceNetwork:
-    """A network trained by the cross entropy."""
+def fit_network(features: Tensor, measured: Tensor, seed: int = 0) -> confidence.ConfidenceNetwork:
+    """Trains a network on features (n, f) and labels (n,) with the binary cross entropy."""
     torch.manual_seed(seed)
     mean, scale = features.mean(0), features.std(0).clamp_min(1e-3)
     sizes = (features.shape[1], *HIDDEN, 1)
     linear = [nn.Linear(a, b) for a, b in pairwise(sizes)]
-    judge = confidence.ConfidenceNetwork(mean, scale, tuple((layer.weight, layer.bias) for layer in linear))
+    network = confidence.ConfidenceNetwork(mean, scale, tuple((layer.weight, layer.bias) for layer in linear))
     steps = EPOCHS * len(features) // BATCH
-    optimizer = torch.optim.Adam([p for layer in judge.layers for p in layer])
+    optimizer = torch.optim.Adam([p for layer in network.layers for p in layer])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for _ in range(steps):
-        rows = torch.randint(len(features), (BATCH,))
-        loss = functional.binary_cross_entropy(judge(features[rows]), measured[rows])
+        batch = torch.randint(len(features), (BATCH,))
+        loss = functional.binary_cross_entropy(network(features[batch]), measured[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return judge
+    return network
 
 
 def report(probability: np.ndarray, measured: np.ndarray) -> None:
-    """Prints calibration, and what would be kept at several bounds."""
+    """Prints the calibration of the network, and precision and recall at several minimum confidences."""
     edges = np.linspace(0.0, 1.0, 11)
     bins = np.clip(np.digitize(probability, edges) - 1, 0, 9)
     for i in range(10):
-        here = bins == i
-        said = f"said {edges[i]:.1f} to {edges[i + 1]:.1f}"
-        typer.echo(f"{said}: {measured[here].mean():.3f} are measured, {here.mean():.1%} of vertices")
+        in_bin = bins == i
+        label = f"confidence {edges[i]:.1f} to {edges[i + 1]:.1f}"
+        typer.echo(f"{label}: {measured[in_bin].mean():.3f} are measured, {in_bin.mean():.1%} of vertices")
     for bound in BOUNDS:
         kept = probability >= bound
-        found = measured[kept].sum() / measured.sum()
-        typer.echo(f"kept from {bound}: {measured[kept].mean():.4f} are measured, {found:.4f} of the measured")
+        recall = measured[kept].sum() / measured.sum()
+        typer.echo(f"at least {bound}: precision {measured[kept].mean():.4f}, recall {recall:.4f}")
 
 
 @app.command()
 def train(out: Folder, weights: Path = WEIGHTS) -> None:
-    """Trains the network, writes it, and reports on the cases held out."""
-    judge = fit_judge(*load_samples(out, held_out=False))
-    arrays = {"mean": judge.mean, "scale": judge.scale}
-    for number, (weight, bias) in enumerate(judge.layers):
+    """Trains the network, writes its weights, and prints scores on the held-out cases."""
+    network = fit_network(*load_samples(out, held_out=False))
+    arrays = {"mean": network.mean, "scale": network.scale}
+    for number, (weight, bias) in enumerate(network.layers):
         arrays |= {f"weight{number}": weight, f"bias{number}": bias}
     np.savez(weights, **{name: values.detach().numpy() for name, values in arrays.items()})
     values, measured = load_samples(out, held_out=True)
     with torch.no_grad():
-        report(judge(values).numpy(), measured.numpy())
+        report(network(values).numpy(), measured.numpy())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Scans of synthetic scenes that the confidence of vertices is learned from: every number is another scene and scanner.
+"""Synthetic scans for training the confidence network; each number gives another scene and another scanner.
 
-None of them is a scene of the accuracy benchmark, whose seeds are below 1000.
+No scene occurs in the accuracy benchmark, because that uses seeds below 1000.
 """
 
 from dataclasses import replace
@@ -14,17 +14,18 @@ from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.synthetic import SCENES, Case, CaseSettings, make_case
 from fastsdf.synthetic.gaps import Gaps, random_gaps
 
-FIRST_SEED = 1000
+FIRST_SEED = 1000  # above all seeds of the accuracy benchmark
+# Values that the training cases draw from; chosen by hand, not swept.
 POINTS = {"room": 150_000, "apartment": 400_000, "corridor": 300_000, "staircase": 150_000}
 DENSITIES = (0.4, 0.7, 1.0, 1.6)
 NOISE_M = (0.001, 0.002, 0.003, 0.003, 0.006, 0.01)
 OUTLIERS = (0.0, 0.005, 0.02, 0.04)
 MISSING = (0, 0, 8, 20)
-KIND_EVERY = 3
+KIND_EVERY = 3  # one case in three is a scanner of `scanners.KINDS`
 
 
 class TrainingCase(NamedTuple):
-    """A scan and its truth: the exact surface, where the scanner stood (k, 3), and regions without points."""
+    """A scan with its exact surface, the scanner positions (k, 3), and the regions without points."""
 
     cloud: PointCloud
     surface: TriangleMesh
@@ -33,9 +34,9 @@ class TrainingCase(NamedTuple):
 
 
 def training_case(number: int) -> TrainingCase:
-    """The case of a number; every third number is a scanner of `scanners.KINDS` in a room.
+    """The case with a number; every third one is a room seen by a scanner of `scanners.KINDS`.
 
-    Half of the scans know where each point was seen from. Equal numbers give equal scans.
+    About half of the other scans keep the sensor position of each point. The same number always gives the same scan.
     """
     if number % KIND_EVERY == KIND_EVERY - 1:
         return _of_kind(number)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""How many normals point into the air on partial views of a room, told by free paths and by viewpoints.
+"""Counts the normals that point into the air on partial views of a room, for two ways to orient them.
 
     python -m benchmarks.accuracy.partial_views
 
-A scan of the synthetic room is cut to what a scanner with a limited field of view would have seen from one to three of
-its stations: a sector of the azimuth, and elevations of a sine below .6. Points seen edge-on (cosine below .2) do not
-count, for which the sensor says little.
+The two ways are free paths and viewpoints (`fastsdf.prepare.orientation`). A scan of the synthetic room is cut to what
+a scanner with a limited field of view sees from one to three of its stations: a sector of azimuths, and elevations
+whose sine is below 0.6. Points seen edge-on (cosine below 0.2) are not counted, because the sensor position hardly
+tells which side of them is air.
 """
 
 import time
@@ -22,12 +23,12 @@ from fastsdf.prepare.measure import measure_scan
 from fastsdf.prepare.orientation.propagate import Orientation, orient, orient_by_viewpoints
 from fastsdf.synthetic import CaseSettings, make_case
 
-MOST_SINE = 0.6
-MIN_COSINE = 0.2
+MAX_SINE = 0.6  # of the elevation, 37 degrees; chosen, not swept
+MIN_COSINE = 0.2  # between ray and normal, 78 degrees; chosen, not swept
 
 
 class View(NamedTuple):
-    """Seed of the room, how many stations, width of the sector in degrees."""
+    """Seed of the room, number of stations, and width of the sector of azimuths in degrees."""
 
     seed: int
     stations: int
@@ -38,19 +39,19 @@ VIEWS = (View(1, 1, 120), View(2, 1, 90), View(3, 2, 120), View(4, 3, 140), View
 
 
 def partial_scan(view: View, points: int = 300_000, noise_m: float = 0.006) -> PointCloud:
-    """What is seen of a room in a sector about another direction from each station."""
+    """The points of a room that lie in the field of view; each station looks in another direction."""
     cloud = make_case(CaseSettings("room", view.seed, points, noise_m, 0.005, truth_samples=500)).cloud
     assert cloud.sensors is not None
     ray = cloud.points - cloud.sensors
     azimuth, keep = np.degrees(np.arctan2(ray[:, 1], ray[:, 0])), np.zeros(len(ray), bool)
-    level = np.abs(ray[:, 2]) < MOST_SINE * np.linalg.norm(ray, axis=1)
+    level = np.abs(ray[:, 2]) < MAX_SINE * np.linalg.norm(ray, axis=1)
     for number, station in enumerate(np.unique(cloud.sensors, axis=0)[: view.stations]):
-        off = (azimuth - 77 * view.seed - 90 * number + 180) % 360 - 180
-        keep |= (cloud.sensors == station).all(1) & (np.abs(off) < view.sector_deg / 2) & level
+        from_center = (azimuth - 77 * view.seed - 90 * number + 180) % 360 - 180
+        keep |= (cloud.sensors == station).all(1) & (np.abs(from_center) < view.sector_deg / 2) & level
     return cloud.select(keep)
 
 
-def right_share(found: Orientation, cloud: PointCloud, geometry: LocalGeometry) -> float:
+def correct_share(found: Orientation, cloud: PointCloud, geometry: LocalGeometry) -> float:
     """Share of the normals that point towards their sensor."""
     assert cloud.sensors is not None
     toward = torch.from_numpy(cloud.sensors - cloud.points)
@@ -60,19 +61,19 @@ def right_share(found: Orientation, cloud: PointCloud, geometry: LocalGeometry) 
 
 
 def main(device: str = "cpu") -> None:
-    """Prints a line for each view."""
+    """Prints one line per view."""
     for view in VIEWS:
         measured = measure_scan(partial_scan(view), device)
         geometry, kept = measured.geometry, measured.kept
         paths = orient(geometry.index, geometry.normals, geometry.spacing, geometry.noise)
         start = time.perf_counter()
-        views, places = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing, "room")
+        views, viewpoints = orient_by_viewpoints(geometry.index, geometry.normals, geometry.spacing, "room")
         seconds = time.perf_counter() - start
         typer.echo(
             f"{view.stations} x {view.sector_deg:g} deg, {len(kept)} points: "
-            f"free paths {right_share(paths, kept, geometry):.4f} right, {paths.doubtful_share:.3f} in doubt; "
-            f"{places} viewpoints {right_share(views, kept, geometry):.4f} right, {views.doubtful_share:.3f} in doubt, "
-            f"{seconds:.1f} s"
+            f"free paths {correct_share(paths, kept, geometry):.4f} correct, {paths.doubtful_share:.3f} in doubt; "
+            f"{viewpoints} viewpoints {correct_share(views, kept, geometry):.4f} correct, "
+            f"{views.doubtful_share:.3f} in doubt, {seconds:.1f} s"
         )
 
 

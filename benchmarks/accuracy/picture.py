@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Draws a mesh or a scan into a PNG, seen from inside a room or from above.
+"""Draws a mesh or a scan as a PNG image, from a camera inside a room or above it.
 
     python -m benchmarks.accuracy.picture runs/room/mesh.ply room.png --eye 3.6,3,1.7 --at 1,1,0.9
     python -m benchmarks.accuracy.picture scan.ply scan.png --eye 3.6,3,1.7 --at 1,1,0.9
 
-Colours follow the normals; the back of a surface (seen from inside a solid) is brick red.
+Colours show the normals. The back of a surface, which is visible from inside a solid, is brick red.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ from fastsdf.io import is_mesh_file, read_mesh, read_point_cloud
 from fastsdf.prepare.local_geometry import measure_local_geometry
 from fastsdf.system.open3d_library import load_open3d
 
-BACKGROUND = np.array([0.93, 0.95, 0.97])
-BACK = np.array([0.72, 0.36, 0.30])
-SUPERSAMPLING = 2
-DOT = 4
+BACKGROUND = np.array([0.93, 0.95, 0.97])  # RGB, light grey
+BACK = np.array([0.72, 0.36, 0.30])  # RGB of back faces, brick red
+SUPERSAMPLING = 2  # rays per pixel and axis; against jagged edges
+DOT = 4  # width of a scan point, supersampled pixels; chosen by eye
 
 
 def camera_rays(eye: np.ndarray, at: np.ndarray, fov: float, width: int, height: int, up: np.ndarray) -> np.ndarray:
-    """(height, width, 3) unit directions of a pinhole camera; ``fov`` in degrees, horizontal."""
+    """Unit directions (height, width, 3) of a pinhole camera; ``fov`` is the horizontal field of view in degrees."""
     forward = (at - eye) / np.linalg.norm(at - eye)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
@@ -38,7 +38,7 @@ def camera_rays(eye: np.ndarray, at: np.ndarray, fov: float, width: int, height:
 
 
 def shade(normals: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """Colours (..., 3) of surface with these normals seen along these rays."""
+    """Colours (..., 3) in [0, 1] of a surface with normals (..., 3), seen along rays (..., 3)."""
     facing = -(normals * rays).sum(-1)
     tint = 0.72 + 0.22 * normals
     light = 0.35 + 0.65 * np.abs(facing)[..., None]
@@ -46,7 +46,7 @@ def shade(normals: np.ndarray, rays: np.ndarray) -> np.ndarray:
 
 
 def draw_mesh(mesh: TriangleMesh, eye: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """(height, width, 3) picture of a mesh by ray casting."""
+    """Image (height, width, 3) of a mesh by ray casting."""
     o3d = load_open3d()
     scene = o3d.t.geometry.RaycastingScene()
     vertices, faces = np.ascontiguousarray(mesh.vertices, np.float32), np.ascontiguousarray(mesh.faces, np.uint32)
@@ -58,21 +58,21 @@ def draw_mesh(mesh: TriangleMesh, eye: np.ndarray, rays: np.ndarray) -> np.ndarr
 
 
 def draw_scan(cloud: PointCloud, eye: np.ndarray, at: np.ndarray, up: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """(height, width, 3) picture of a scan: a dot per point, nearest in front."""
+    """Image (height, width, 3) of a scan with one dot per point; nearer points cover farther ones."""
     height, width, _ = rays.shape
     forward, corner = (at - eye) / np.linalg.norm(at - eye), rays[0, 0]
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
     above = np.cross(right, forward)
-    apart = cloud.points - eye
-    depth = apart @ forward
+    from_eye = cloud.points - eye
+    depth = from_eye @ forward
     scale = corner @ forward
-    column = (apart @ right / depth / (corner @ right / scale) * -0.5 + 0.5) * width
-    row = (0.5 - apart @ above / depth / (corner @ above / scale) * 0.5) * height
+    column = (from_eye @ right / depth / (corner @ right / scale) * -0.5 + 0.5) * width
+    row = (0.5 - from_eye @ above / depth / (corner @ above / scale) * 0.5) * height
     shown = (depth > 0.05) & (column >= 0) & (column < width - DOT) & (row >= 0) & (row < height - DOT)
     order = np.flatnonzero(shown)[np.argsort(-depth[shown])]
     normals = measure_local_geometry(torch.from_numpy(cloud.points)).normals.numpy()[order]
-    view = apart[order] / np.linalg.norm(apart[order], axis=1, keepdims=True)
+    view = from_eye[order] / np.linalg.norm(from_eye[order], axis=1, keepdims=True)
     colors = shade(normals * -np.sign((normals * view).sum(1, keepdims=True)), view)
     picture = np.tile(BACKGROUND, (height, width, 1))
     for i in range(DOT):
@@ -94,9 +94,11 @@ def main(
     up: str = "0,0,1",
     fov: float = 80.0,
     size: str = "1280x800",
-    clip: Annotated[float | None, typer.Option(help="Leave out what lies higher than this along the up axis.")] = None,
+    clip: Annotated[
+        float | None, typer.Option(help="Leave out everything higher than this along the up axis, metres.")
+    ] = None,
 ) -> None:
-    """Draws SOURCE into OUT."""
+    """Draws the mesh or scan SOURCE into the PNG file OUT."""
     width, height = (SUPERSAMPLING * int(part) for part in size.split("x"))
     eye_m, at_m, up_m = triple(eye), triple(at), triple(up)
     rays = camera_rays(eye_m, at_m, fov, width, height, up_m)

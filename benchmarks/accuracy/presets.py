@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What presets and budgets do, as the Markdown tables of docs/evidence/accuracy.md and docs/evidence/benchmarks.md; finished runs are kept.
+"""Measures what presets and budgets do, and prints Markdown tables; finished runs are kept and not repeated.
 
-python -m benchmarks.accuracy.presets scanners -o runs/scanners --seed 1   # each scanner's preset against the default
-python -m benchmarks.accuracy.presets aims SCAN [SCAN ...] -o runs/aims [--reference R --observed O]  # aims
-python -m benchmarks.accuracy.presets budgets SCAN [SCAN ...] -o runs/budgets --time 30s --time 2min --memory 1GB
+    python -m benchmarks.accuracy.presets scanners -o runs/scanners --seed 1
+    python -m benchmarks.accuracy.presets aims SCAN [SCAN ...] -o runs/aims --reference R --observed O
+    python -m benchmarks.accuracy.presets budgets SCAN [SCAN ...] -o runs/budgets --time 30s --time 2min --memory 1GB
+
+``scanners`` compares the preset of each scanner with the default, ``aims`` compares the presets fast, default and fine,
+and ``budgets`` compares budgets with the time and memory that the process really took. The tables are in
+docs/evidence/accuracy.md and docs/evidence/benchmarks.md.
 """
 
 import json
@@ -18,13 +22,18 @@ from benchmarks.shared.processes import evaluated, fastsdf, run_fresh
 
 app = typer.Typer(no_args_is_help=True)
 Out = Annotated[Path, typer.Option("-o", "--out")]
-Sets = Annotated[list[str] | None, typer.Option("--set", help="section.key=value for every fit.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="section.key=value applied to every fit.")]
 CHOSEN = ("predicted", "steps planned, taken", "share of points, mesh cells")
 QUALITY = ("CD mm", "F1cm", "F2.5cm", "NC", "hallucinated %")
 
 
 def fit(scan: Path, folder: Path, *options: object) -> dict[str, Any]:
-    """Fits a scan unless that is done; its run.json with the wall time of the whole process, or why it failed."""
+    """Fits a scan, unless a report of it exists already.
+
+    Returns:
+        The contents of run.json, or ``error`` if the fit failed, with the wall time, peak memory and exit status of the
+        process.
+    """
     done = folder.with_name(f"{folder.name}.json")
     if not done.is_file():
         finished = run_fresh(fastsdf("fit", scan, "-o", folder, *options), folder.with_name(f"{folder.name}.log"))
@@ -37,16 +46,16 @@ def fit(scan: Path, folder: Path, *options: object) -> dict[str, Any]:
 
 
 def quality(mesh: Path, reference: Path, observed: Path | None) -> dict[str, str]:
-    """Scores of a mesh as texts."""
+    """Scores of a mesh, formatted for a table."""
     m = evaluated(mesh, reference, observed, mesh.with_suffix(".scores.json"))
     f1, f25 = (m["f_score"][m["thresholds"].index(t)] for t in (0.01, 0.025))
-    figures = (f"{1e3 * m['chamfer_l1']:.2f}", f"{f1:.3f}", f"{f25:.3f}", f"{m['normal_consistency']:.3f}")
-    return dict(zip(QUALITY, (*figures, f"{100 * m['hallucinated_share']:.2f}"), strict=True))
+    scores = (f"{1e3 * m['chamfer_l1']:.2f}", f"{f1:.3f}", f"{f25:.3f}", f"{m['normal_consistency']:.3f}")
+    return dict(zip(QUALITY, (*scores, f"{100 * m['hallucinated_share']:.2f}"), strict=True))
 
 
 @app.command()
 def scanners(out: Out, seed: int = 1, sets: Sets = None) -> None:
-    """Every scanner's preset and the default on a synthetic scan of its kind."""
+    """Compares the preset of every scanner with the default, on a synthetic scan by that scanner."""
     rows, options = [], [part for text in sets or () for part in ("--set", text)]
     for kind in KINDS:
         case = out / kind
@@ -64,9 +73,9 @@ def aims(
     out: Out,
     reference: Annotated[Path | None, typer.Option()] = None,
     observed: Annotated[Path | None, typer.Option()] = None,
-    presets: Annotated[str, typer.Option(help="Presets to compare, with commas.")] = "fast,default,fine",
+    presets: Annotated[str, typer.Option(help="Presets to compare, separated by commas.")] = "fast,default,fine",
 ) -> None:
-    """The aims on each scan: time, memory, held-out points, and scores where there is a truth."""
+    """Compares presets on each scan: time, memory, error at held-out points, and scores if a reference is given."""
     rows = []
     for scan in scans:
         for name in presets.split(","):
@@ -88,11 +97,11 @@ def budgets(
     memory: Annotated[list[str] | None, typer.Option()] = None,
     sets: Sets = None,
 ) -> None:
-    """Budgets against what the process took, by the clock and by the system's account of its memory."""
+    """Compares budgets with the wall time and the peak resident memory of the process."""
     rows, options = [], [part for text in sets or () for part in ("--set", text)]
-    asked = [("--time-budget", text) for text in time or ()] + [("--memory", text) for text in memory or ()]
+    limits = [("--time-budget", text) for text in time or ()] + [("--memory", text) for text in memory or ()]
     for scan in scans:
-        for option, text in asked:
+        for option, text in limits:
             report = fit(scan, out / scan.stem / f"{option.strip('-')}-{text}", option, text, *options)
             row = {"scan": scan.stem, "budget": text, **_spent(report, 1)}
             rows.append(row | (_chosen(report["budget"]) if report["exit"] == 0 else dict.fromkeys(CHOSEN, "refused")))

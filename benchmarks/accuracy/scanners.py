@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Scans of a synthetic room as scanners of several kinds make them, with the exact truth, for measuring presets.
+"""Writes synthetic scans that imitate several kinds of scanners, with the exact surface, for measuring presets.
 
     python -m benchmarks.accuracy.scanners handheld-slam -o runs/kinds/handheld-slam
 
-Every kind takes rays without noise from the generator and gives them its own faults: noise that grows with the range,
-sweeps that drifted, a largest range, stray points, regions without returns.
+Every kind starts from exact rays and adds its own errors: noise that grows with the range, drift between sweeps, a
+maximum range, outliers, and regions without returns.
 """
 
 import json
@@ -22,18 +22,19 @@ from fastsdf.synthetic import CaseSettings, make_case, write_case
 
 @dataclass(frozen=True)
 class Kind:
-    """How a scanner of one kind sees a room.
+    """The errors of one kind of scanner.
 
     Attributes:
-        stations: sensor positions, each a sweep of its own.
-        points: of the scan, before those beyond the largest range are left out.
-        noise_m: standard deviation of the range at any distance, metres.
-        noise_per_m2: what is added to it per squared metre of range.
-        drift_m, drift_deg: standard deviations of each sweep's displacement along an axis, and turn about one.
-        max_range_m: farther surfaces give no point.
-        outliers: share of rays with a wrong range.
-        missing: regions of 15 to 40 cm without points, as glass, dark or blank surfaces leave.
-        sensors: whether the file knows where the scanner stood.
+        stations: number of sensor positions; each makes one sweep.
+        points: number of points before those beyond the maximum range are removed.
+        noise_m: constant part of the standard deviation of the range, metres.
+        noise_per_m2: part of that standard deviation that grows with the squared range, metres per square metre.
+        drift_m: standard deviation of the displacement of each sweep along each axis, metres.
+        drift_deg: standard deviation of the rotation of each sweep about each axis, degrees.
+        max_range_m: surfaces farther away give no points, metres.
+        outliers: share of the rays with a wrong range, 0 to 1.
+        missing: number of regions of 15 to 40 cm without points, as glass, dark or blank surfaces leave.
+        sensors: whether the file contains the sensor position of each point.
     """
 
     stations: int
@@ -48,6 +49,7 @@ class Kind:
     sensors: bool = True
 
 
+# Chosen by hand to show the errors that each preset is made for, not fitted to real scans.
 KINDS = {
     "terrestrial-lidar": Kind(stations=2, points=150_000, noise_m=0.002, missing=6),
     "handheld-slam": Kind(16, 150_000, 0.01, drift_m=0.01, drift_deg=0.15, outliers=0.01, sensors=False),
@@ -58,23 +60,23 @@ KINDS = {
 
 
 def as_seen(cloud: PointCloud, kind: Kind, seed: int) -> PointCloud:
-    """Exact points with the ``sensors`` that saw them, as the scanner would have written them."""
+    """Adds the errors of a kind of scanner to exact points, which must have ``sensors``."""
     assert cloud.sensors is not None
     rng = np.random.default_rng([seed, 11])
     rays = cloud.points - cloud.sensors
     ranges = np.linalg.norm(rays, axis=1)
     noise = (kind.noise_m + kind.noise_per_m2 * ranges**2) * rng.standard_normal(len(ranges))
     points = cloud.sensors + rays * (1.0 + noise / np.maximum(ranges, 1e-6))[:, None]
-    places, sweep = np.unique(cloud.sensors, axis=0, return_inverse=True)
-    shift = kind.drift_m * rng.standard_normal((len(places), 3))
-    turn = np.radians(kind.drift_deg) * rng.standard_normal((len(places), 3))
-    points += shift[sweep] + np.cross(turn[sweep], points - places[sweep])
+    stations, sweep = np.unique(cloud.sensors, axis=0, return_inverse=True)
+    shift = kind.drift_m * rng.standard_normal((len(stations), 3))
+    turn = np.radians(kind.drift_deg) * rng.standard_normal((len(stations), 3))
+    points += shift[sweep] + np.cross(turn[sweep], points - stations[sweep])
     seen = ranges <= kind.max_range_m
     return PointCloud(points[seen], sensors=cloud.sensors[seen] if kind.sensors else None)
 
 
 def write_kind(name: str, folder: Path, seed: int = 0) -> Path:
-    """Writes as_seen.ply, truth.ply and visible.ply of a kind, unless they are there; the scan's path."""
+    """Writes as_seen.ply, truth.ply and visible.ply for a kind, unless they exist; returns the path of the scan."""
     kind, path = KINDS[name], folder / "as_seen.ply"
     if path.is_file():
         return path
@@ -86,7 +88,7 @@ def write_kind(name: str, folder: Path, seed: int = 0) -> Path:
 
 
 def main(kind: str, out: Annotated[Path, typer.Option("-o", "--out")], seed: int = 0) -> None:
-    """Writes one kind's scan and truth."""
+    """Writes a scan by the scanner KIND and the exact surface."""
     typer.echo(write_kind(kind, out, seed))
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Scores of fastsdf and of other pip-installable reconstructions on synthetic scenes with exact truth.
+"""Scores fastsdf and other reconstruction methods from PyPI on synthetic scenes whose exact surface is known.
 
     python -m benchmarks.accuracy.scenes -o runs/accuracy                                 # everything, one seed
-    python -m benchmarks.accuracy.scenes -o runs/accuracy --scene room --method fastsdf   # a part; parts add up
+    python -m benchmarks.accuracy.scenes -o runs/accuracy --scene room --method fastsdf   # a part; calls add up
     python -m benchmarks.accuracy.scenes -o runs/accuracy --write-only --seeds 3          # only scans and truth
 
-Every scene is fitted from its points alone (scan.ply) and with the sensor of each point (scan_sensors.ply), every
-method in a fresh process with a time limit. What is finished is kept, so that a run that was cut goes on where it
-stopped. ``accuracy.csv`` and ``accuracy.md`` hold all that the folder has so far. MeshLab's methods need the `peers`
-extra.
+Every scene is reconstructed twice: from the points alone (scan.ply), and with the sensor position of each point
+(scan_sensors.ply). Every method runs in a fresh process with a time limit. Finished results are kept, so an
+interrupted benchmark resumes where it stopped. ``accuracy.csv`` and ``accuracy.md`` contain all results in the folder.
+The methods of MeshLab need the extra ``peers``.
 """
 
 import importlib.util
@@ -25,7 +25,7 @@ import typer
 
 from benchmarks.peers.peers import MESHES
 from benchmarks.shared.harness import Rows, environment, markdown
-from benchmarks.shared.processes import FIGURES, Finished, evaluated, fastsdf, run_fresh
+from benchmarks.shared.processes import METRICS, Finished, evaluated, fastsdf, run_fresh
 from fastsdf.synthetic import SCENES, CaseSettings, make_case, write_case
 from fastsdf.system.device import choose_device
 
@@ -33,24 +33,24 @@ METHODS = ("fastsdf", *MESHES)
 INPUTS = {"points": "scan.ply", "sensors": "scan_sensors.ply"}
 MESHLAB = ("apss", "rimls", "meshlab-poisson")
 KEYS = ("scene", "input", "method")
-COLUMNS = (*KEYS, "seed", "points", "exit", "s", "cpu_s", "GiB", "device GiB", *FIGURES)
+COLUMNS = (*KEYS, "seed", "points", "exit", "s", "cpu_s", "GiB", "device GiB", *METRICS)
 SHOWN = ("CD mm", "F1cm", "NC", "signed NC", "thin", "flat deg", "flat mm", "hallucinated %", "s", "GiB")
 
 
 def prepare_case(folder: Path, settings: CaseSettings) -> None:
-    """Writes scan and truth unless they are there, made by the same settings."""
-    facts = folder / "case.json"
-    if not facts.is_file():
+    """Writes the scan and the exact surface; keeps them if they exist and were made with the same settings."""
+    settings_file = folder / "case.json"
+    if not settings_file.is_file():
         write_case(make_case(settings), folder)
         return
-    found = json.loads(facts.read_text())
+    found = json.loads(settings_file.read_text())
     other = {name: found.get(name) for name, value in asdict(settings).items() if found.get(name) != value}
     if other:
         raise typer.BadParameter(f"{folder} holds a case with {other}: choose another folder with -o")
 
 
 def run_method(case: Path, given: str, method: str, seed: int, sets: Sequence[str], limit_s: float) -> None:
-    """Runs one method on one input unless that is done, scores its meshes, and writes its rows as JSON."""
+    """Runs one method on one input, scores its meshes and writes the table rows as JSON; does nothing if they exist."""
     folder = case / given
     done = folder / f"{method}.rows.json"
     if done.is_file():
@@ -69,34 +69,34 @@ def run_method(case: Path, given: str, method: str, seed: int, sets: Sequence[st
         meshes = {name: folder / f"{name}.ply" for name in MESHES[method]}
     common = {"scene": case.name.rpartition("-")[0], "input": given, "seed": seed, **cost(finished, run / "run.json")}
     common["points"] = json.loads((case / "case.json").read_text())["kept_points"]
-    rows = [{**common, "method": name, **figures(case, mesh, finished)} for name, mesh in meshes.items()]
+    rows = [{**common, "method": name, **scores(case, mesh, finished)} for name, mesh in meshes.items()]
     done.write_text(json.dumps(rows, indent=1))
     for row in rows:
         typer.echo("  ".join(f"{name} {row[name]}" for name in COLUMNS if name in row))
 
 
 def cost(finished: Finished, report: Path) -> dict[str, Any]:
-    """Time and memory of a process, and of the device where a report tells."""
+    """Time and memory of a process, and the device memory if the report of the fit contains it."""
     used = {"exit": finished.code, "s": round(finished.wall_s, 1), "cpu_s": round(finished.cpu_s, 1)}
     used["GiB"] = round(finished.peak_gib, 2)
     memory = json.loads(report.read_text())["peak_memory_gib"] if report.is_file() else {}
     return used | ({"device GiB": round(memory["device"], 2)} if "device" in memory else {})
 
 
-def figures(case: Path, mesh: Path, finished: Finished) -> dict[str, float]:
-    """The figures of a mesh that are known; none if its process failed or it cannot be scored."""
+def scores(case: Path, mesh: Path, finished: Finished) -> dict[str, float]:
+    """Scores of a mesh; empty if its process failed or it cannot be scored."""
     if finished.code or not mesh.is_file():
         return {}
     try:
-        found = evaluated(mesh, case / "truth.ply", case / "visible.ply", mesh.with_suffix(".scores.json"))
+        report = evaluated(mesh, case / "truth.ply", case / "visible.ply", mesh.with_suffix(".scores.json"))
     except subprocess.CalledProcessError:
         return {}
-    known = {name: value for name, figure in FIGURES.items() if (value := figure(found)) is not None}
+    known = {name: value for name, metric in METRICS.items() if (value := metric(report)) is not None}
     return {name: float(f"{value:.4g}") for name, value in known.items()}
 
 
 def all_rows(out: Path) -> list[dict[str, Any]]:
-    """Every row that the folder holds, by scene, input, method and seed in the order of the options."""
+    """All rows in the folder, sorted by scene, input, method and seed."""
     rows = [row for path in sorted(out.glob("*/*/*.rows.json")) for row in json.loads(path.read_text())]
     names = [name for method in METHODS for name in MESHES.get(method, (method,))]
     order = {name: i for i, name in enumerate([*SCENES, *INPUTS, *names])}
@@ -104,7 +104,7 @@ def all_rows(out: Path) -> list[dict[str, Any]]:
 
 
 def tables(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """A Markdown table per scene and input: means over the seeds, with half their range where there are several."""
+    """Yields a Markdown table per scene and input: means over the seeds, ± half of their range if there are several."""
     for scene, given in dict.fromkeys((row["scene"], row["input"]) for row in rows):
         chosen = [row for row in rows if (row["scene"], row["input"]) == (scene, given)]
         lines = []
@@ -117,7 +117,7 @@ def tables(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def cell(rows: Sequence[dict[str, Any]], name: str) -> str:
-    """Mean and half range of a figure over seeds; what is missing failed or ran into its limit."""
+    """Mean ± half of the range of a score over the seeds, or the reason why there is none."""
     values = np.array([row[name] for row in rows if name in row])
     failed = len(rows) - len(values)
     if not len(values):
@@ -127,7 +127,7 @@ def cell(rows: Sequence[dict[str, Any]], name: str) -> str:
 
 
 def write_tables(out: Path) -> None:
-    """Writes accuracy.csv and accuracy.md of all that the folder holds."""
+    """Writes accuracy.csv and accuracy.md from all results in the folder."""
     rows = all_rows(out)
     csv = Rows(out / "accuracy.csv", COLUMNS, {**environment(choose_device("auto")), "command": " ".join(sys.argv)})
     for row in rows:
@@ -135,35 +135,35 @@ def write_tables(out: Path) -> None:
     (out / "accuracy.md").write_text("\n".join(tables(rows)))
 
 
-def chosen_names(asked: Sequence[str] | None, known: Sequence[str], what: str) -> list[str]:
-    """What was asked for, or all that is known."""
-    wrong = [name for name in asked or () if name not in known]
+def chosen_names(requested: Sequence[str] | None, known: Sequence[str], kind: str) -> list[str]:
+    """The requested names after a check, or all known names if none were requested."""
+    wrong = [name for name in requested or () if name not in known]
     if wrong:
-        raise typer.BadParameter(f"unknown {what} {', '.join(wrong)}; known are {', '.join(known)}")
-    return list(asked or known)
+        raise typer.BadParameter(f"unknown {kind} {', '.join(wrong)}; choose from {', '.join(known)}")
+    return list(requested or known)
 
 
 def main(
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder of scans, meshes and tables")],
-    scene: Annotated[list[str] | None, typer.Option(help="which; may be given several times")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="which; may be given several times")] = None,
-    given: Annotated[list[str] | None, typer.Option("--input", help="points or sensors; without it both")] = None,
-    seeds: Annotated[int, typer.Option(help="seeds 0 to this less one")] = 1,
-    points: Annotated[int, typer.Option(help="of every scan")] = 300_000,
-    noise_mm: Annotated[float, typer.Option(help="1 sigma of the range")] = 3.0,
-    outliers: Annotated[float, typer.Option(help="share of wrong ranges, 0 to 1")] = 0.02,
-    stations: Annotated[int | None, typer.Option(help="per room, landing or 6 m of corridor")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for scans, meshes and tables")],
+    scene: Annotated[list[str] | None, typer.Option(help="scene; may be given several times")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="method; may be given several times")] = None,
+    given: Annotated[list[str] | None, typer.Option("--input", help="points or sensors; default: both")] = None,
+    seeds: Annotated[int, typer.Option(help="number of seeds, counted from 0")] = 1,
+    points: Annotated[int, typer.Option(help="points per scan")] = 300_000,
+    noise_mm: Annotated[float, typer.Option(help="standard deviation of the range, mm")] = 3.0,
+    outliers: Annotated[float, typer.Option(help="share of points with a wrong range, 0 to 1")] = 0.02,
+    stations: Annotated[int | None, typer.Option(help="scanner positions per room, landing or 6 m of corridor")] = None,
     missing: Annotated[int, typer.Option(help="regions of 15 to 40 cm without points")] = 0,
-    limit_s: Annotated[float, typer.Option("--time-limit", help="seconds for every method")] = 900.0,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="section.key=value for fastsdf")] = None,
-    write_only: Annotated[bool, typer.Option(help="only write scans and truth")] = False,
+    limit_s: Annotated[float, typer.Option("--time-limit", help="seconds per method")] = 900.0,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="section.key=value applied to fastsdf")] = None,
+    write_only: Annotated[bool, typer.Option(help="only write the scans and the exact surfaces")] = False,
 ) -> None:
-    """See the top of the file."""
+    """Runs the chosen methods on the chosen scenes and inputs, and writes the tables."""
     scenes = chosen_names(scene, list(SCENES), "scene")
     inputs = chosen_names(given, list(INPUTS), "input")
     methods = chosen_names(method, METHODS, "method")
     if importlib.util.find_spec("pymeshlab") is None:
-        typer.echo("without MeshLab's methods: pip install -e '.[peers]' brings pymeshlab")
+        typer.echo("skipping the methods of MeshLab: pymeshlab is missing; run pip install -e '.[peers]'")
         methods = [name for name in methods if name not in MESHLAB]
     for seed in range(seeds):
         for name in scenes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Meshes and grids that fastsdf wrote, read by other libraries, for `round_trips.py`."""
+"""Reads meshes and grids written by fastsdf with other libraries, for `round_trips.py`."""
 
 import json
 import re
@@ -16,8 +16,15 @@ from fastsdf.io.formats.vdb import load_openvdb
 from fastsdf.system.open3d_library import load_open3d
 
 
-class Found(NamedTuple):
-    """A mesh as a library sees it: vertices (v, 3), faces (f, 3), colours (v, 3) of 255 and normals (v, 3), or None."""
+class ReadMesh(NamedTuple):
+    """A mesh as a library reads it.
+
+    Attributes:
+        vertices: (v, 3) world coordinates.
+        faces: (f, 3) vertex indices.
+        colors: (v, 3) from 0 to 255, or None.
+        normals: (v, 3), or None.
+    """
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -25,54 +32,54 @@ class Found(NamedTuple):
     normals: np.ndarray | None = None
 
 
-def by_plyfile(path: Path) -> Found:
-    """PLY."""
+def by_plyfile(path: Path) -> ReadMesh:
+    """Reads PLY."""
     from plyfile import PlyData
 
     data = PlyData.read(str(path))
     vertex = data["vertex"]
     groups = ("x y z", "red green blue", "nx ny nz")
     vertices, colors, normals = (np.stack([vertex[n] for n in names.split()], axis=1) for names in groups)
-    return Found(vertices, np.vstack(data["face"]["vertex_indices"]), colors, normals)
+    return ReadMesh(vertices, np.vstack(data["face"]["vertex_indices"]), colors, normals)
 
 
-def by_trimesh(path: Path) -> Found:
-    """All but USD; an STL has its offset beside it."""
+def by_trimesh(path: Path) -> ReadMesh:
+    """Reads all formats except USD; the offset of an STL file comes from the file beside it."""
     import trimesh
 
     read = trimesh.load(str(path), force="mesh", process=False)
     colors = np.asarray(read.visual.vertex_colors)[:, :3] if read.visual.kind == "vertex" else None
     vertices = np.asarray(read.vertices) + _stl_offset(path)
-    return Found(vertices, np.asarray(read.faces), colors)  # it computes normals of its own
+    return ReadMesh(vertices, np.asarray(read.faces), colors)  # trimesh computes its own normals
 
 
-def by_open3d(path: Path) -> Found:
-    """PLY, OBJ, STL, GLB."""
+def by_open3d(path: Path) -> ReadMesh:
+    """Reads PLY, OBJ, STL and GLB."""
     try:
         open3d = load_open3d()
     except InputError as error:
         raise ImportError(str(error)) from error
     read = open3d.io.read_triangle_mesh(str(path))
     colors = 255 * np.asarray(read.vertex_colors) if read.has_vertex_colors() else None
-    known = read.has_vertex_normals() and path.suffix != ".stl"  # of an STL it computes them
+    known = read.has_vertex_normals() and path.suffix != ".stl"  # Open3D computes the normals of an STL file
     normals = np.asarray(read.vertex_normals) if known else None
-    return Found(np.asarray(read.vertices) + _stl_offset(path), np.asarray(read.triangles), colors, normals)
+    return ReadMesh(np.asarray(read.vertices) + _stl_offset(path), np.asarray(read.triangles), colors, normals)
 
 
-def by_meshio(path: Path) -> Found:
-    """PLY, OBJ, STL; it leaves colours and normals of OBJ out."""
+def by_meshio(path: Path) -> ReadMesh:
+    """Reads PLY, OBJ and STL; meshio ignores the colours and normals of OBJ files."""
     import meshio
 
     read = meshio.read(str(path))
     data = read.point_data
     names = (("red", "green", "blue"), ("nx", "ny", "nz"))
     colors, normals = (np.stack([data[n] for n in g], axis=1) if set(g) <= set(data) else None for g in names)
-    colors = None if colors is None else colors.astype(np.uint8)  # it takes uchar for char
-    return Found(read.points[:, :3] + _stl_offset(path), read.cells_dict["triangle"], colors, normals)
+    colors = None if colors is None else colors.astype(np.uint8)  # meshio reads uchar as char
+    return ReadMesh(read.points[:, :3] + _stl_offset(path), read.cells_dict["triangle"], colors, normals)
 
 
-def by_pygltflib(path: Path) -> Found:
-    """GLB, accessor by accessor, moved by its node."""
+def by_pygltflib(path: Path) -> ReadMesh:
+    """Reads GLB, accessor by accessor, and applies the transform of its node."""
     import pygltflib
 
     content = pygltflib.GLTF2().load(str(path))
@@ -95,40 +102,40 @@ def by_pygltflib(path: Path) -> Found:
     vertices = array(attributes.POSITION).astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     colors = array(attributes.COLOR_0)[:, :3] if attributes.COLOR_0 is not None else None
     normals = array(attributes.NORMAL) if attributes.NORMAL is not None else None
-    return Found(vertices, array(primitive.indices).reshape(-1, 3).astype(np.int64), colors, normals)
+    return ReadMesh(vertices, array(primitive.indices).reshape(-1, 3).astype(np.int64), colors, normals)
 
 
-def by_pxr(path: Path) -> Found:
-    """USD by its own library; colours back from linear to sRGB."""
+def by_pxr(path: Path) -> ReadMesh:
+    """Reads USD with the official library, and converts the colours from linear to sRGB."""
     from pxr import Usd, UsdGeom
 
-    stage = Usd.Stage.Open(str(path))  # the prim lives as long
+    stage = Usd.Stage.Open(str(path))  # keeps the prim alive
     prim = UsdGeom.Mesh(stage.GetDefaultPrim())
     matrix = np.array(prim.ComputeLocalToWorldTransform(Usd.TimeCode.Default()))
     vertices = np.array(prim.GetPointsAttr().Get(), np.float64) @ matrix[:3, :3] + matrix[3, :3]
     linear = np.array(UsdGeom.PrimvarsAPI(prim).GetPrimvar("displayColor").Get(), np.float64)
     faces = np.array(prim.GetFaceVertexIndicesAttr().Get()).reshape(-1, 3)
-    return Found(vertices, faces, _srgb(linear), np.array(prim.GetNormalsAttr().Get()))
+    return ReadMesh(vertices, faces, _srgb(linear), np.array(prim.GetNormalsAttr().Get()))
 
 
-def by_text(path: Path) -> Found:
-    """USD text without any library."""
+def by_text(path: Path) -> ReadMesh:
+    """Reads USD text without any library."""
     text = path.read_text()
     shift = re.findall(r"double3 xformOp:translate = \((.*)\)", text)
     offset = np.array([float(v) for v in shift[0].split(",")]) if shift else np.zeros(3)
     names = ("point3f[] points", "normal3f[] normals", "int[] faceVertexIndices", "color3f[] primvars:displayColor")
     points, normals, faces, colors = (_usd_array(text, name) for name in names)
-    return Found(points + offset, faces.reshape(-1, 3).astype(np.int64), _srgb(colors), normals)
+    return ReadMesh(points + offset, faces.reshape(-1, 3).astype(np.int64), _srgb(colors), normals)
 
 
 def npz_by_numpy(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]:
-    """World position of the first block's first node, and its values."""
+    """World position of the first node of the first block, and the values of that block."""
     grid = np.load(path)
     return grid["origin_m"] + grid["voxel_size_m"] * grid["blocks"][0], grid["values"][0]
 
 
 def npz_by_zipfile(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]:
-    """The same from the bytes of the archive's members."""
+    """The same from the bytes of the files in the archive."""
     with zipfile.ZipFile(path) as archive:
         names = ("origin_m", "voxel_size_m", "blocks", "values")
         origin, voxel, blocks, values = (_npy_bytes(archive.read(f"{name}.npy")) for name in names)
@@ -136,7 +143,7 @@ def npz_by_zipfile(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]
 
 
 def vdb_by_openvdb(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]:
-    """The same by OpenVDB, where its Python module is installed."""
+    """The same with OpenVDB, if its Python module is installed."""
     grid = load_openvdb().read(str(path), "sdf")
     values = np.zeros((BLOCK,) * 3, np.float32)
     grid.copyToArray(values, ijk=(8, 0, 0))
@@ -144,7 +151,7 @@ def vdb_by_openvdb(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]
 
 
 def vdb_by_tinyvdb(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]:
-    """The same by tinyvdb, which reads OpenVDB's files with code of its own."""
+    """The same with tinyvdb, an independent reader of OpenVDB files."""
     import tinyvdb
 
     file = tinyvdb.open(str(path))
@@ -159,7 +166,7 @@ def vdb_by_tinyvdb(path: Path, _: DistanceGrid) -> tuple[np.ndarray, np.ndarray]
 
 
 def _npy_bytes(content: bytes) -> np.ndarray:
-    """An array from the bytes of an .npy file of version 1: magic, length, header, rows."""
+    """The array in the bytes of an .npy file of version 1: magic string, header length, header, data."""
     length = int.from_bytes(content[8:10], "little")
     header = content[10 : 10 + length].decode("latin-1")
     kind = re.findall(r"'descr': '([^']+)'", header)[0]
@@ -184,7 +191,7 @@ def _stl_offset(path: Path) -> Any:
     return np.array(json.loads(beside.read_text())["offset"]) if path.suffix == ".stl" and beside.exists() else 0.0
 
 
-READERS: dict[tuple[str, str], Callable[[Path], Found]] = {
+READERS: dict[tuple[str, str], Callable[[Path], ReadMesh]] = {
     (".ply", "plyfile"): by_plyfile,
     (".ply", "trimesh"): by_trimesh,
     (".ply", "open3d"): by_open3d,

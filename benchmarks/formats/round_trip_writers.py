@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Scans written by libraries other than fastsdf, for `round_trips.py`; each says what its file holds."""
+"""Writes scans with libraries other than fastsdf, for `round_trips.py`.
+
+Each function writes one file and returns what the file contains, which can be rounded or incomplete.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +13,12 @@ import numpy as np
 from fastsdf.errors import InputError
 from fastsdf.system.open3d_library import load_open3d
 
-UTM = np.array([412_345.678, 5_612_345.321, 123.456])
-LAS_SCALE_M = 1e-4
+UTM = np.array([412_345.678, 5_612_345.321, 123.456])  # metres; typical UTM coordinates in central Europe
+LAS_SCALE_M = 1e-4  # metres; step of the integer coordinates, chosen
 
 
 class Scan(NamedTuple):
-    """Points (n, 3), normals (n, 3), colours (n, 3) uint8 and sensors (n, 3); None: the file has no such thing."""
+    """Points (n, 3), normals (n, 3), colours (n, 3) uint8 and sensors (n, 3); None where the file has none."""
 
     points: np.ndarray
     normals: np.ndarray | None = None
@@ -41,33 +44,33 @@ def _ply(scan: Scan, path: Path, kind: str, text: bool, order: str) -> Scan:
 
 
 def ply_double(scan: Scan, path: Path) -> Scan:
-    """Binary, little endian, double."""
+    """Binary, little endian, double precision."""
     return _ply(scan, path, "f8", False, "<")
 
 
 def ply_big_endian(scan: Scan, path: Path) -> Scan:
-    """Binary, big endian, double."""
+    """Binary, big endian, double precision."""
     return _ply(scan, path, "f8", False, ">")
 
 
 def ply_float(scan: Scan, path: Path) -> Scan:
-    """Binary, float: as near as float comes."""
+    """Binary, single precision: coordinates are rounded."""
     return _ply(scan, path, "f4", False, "<")
 
 
 def ply_text(scan: Scan, path: Path) -> Scan:
-    """Text of doubles, 17 digits."""
+    """Text, double precision with 17 digits."""
     return _ply(scan, path, "f8", True, "=")
 
 
 def ply_open3d(scan: Scan, path: Path) -> Scan:
-    """open3d writes doubles."""
+    """Open3D writes double precision."""
     _open3d().io.write_point_cloud(str(path), _open3d_cloud(scan))
     return scan._replace(sensors=None)
 
 
 def ply_trimesh(scan: Scan, path: Path) -> Scan:
-    """trimesh writes floats."""
+    """trimesh writes single precision."""
     import trimesh
 
     alpha = np.full((len(scan.points), 1), 255, np.uint8)
@@ -76,34 +79,34 @@ def ply_trimesh(scan: Scan, path: Path) -> Scan:
 
 
 def pcd_open3d(scan: Scan, path: Path) -> Scan:
-    """open3d writes floats, or doubles where it was given them."""
+    """Open3D chooses the precision, so the file is read back to find out what it contains."""
     open3d = _open3d()
     open3d.io.write_point_cloud(str(path), _open3d_cloud(scan))
-    again = open3d.io.read_point_cloud(str(path))
-    return Scan(np.asarray(again.points), _unit(np.asarray(again.normals)), scan.colors)
+    reread = open3d.io.read_point_cloud(str(path))
+    return Scan(np.asarray(reread.points), _unit(np.asarray(reread.normals)), scan.colors)
 
 
 def pcd_numpy(scan: Scan, path: Path) -> Scan:
-    """Binary doubles with a viewpoint, as PCL writes points of that type."""
-    _open3d()  # reads it
-    place = scan.sensors[0]
+    """Binary, double precision, with a viewpoint, as PCL writes such points."""
+    _open3d()  # fastsdf reads PCD files with Open3D
+    sensor = scan.sensors[0]
     head = (
         "# .PCD v0.7 - Point Cloud Data file format", "VERSION 0.7", "FIELDS x y z", "SIZE 8 8 8", "TYPE F F F",
-        "COUNT 1 1 1", f"WIDTH {len(scan.points)}", "HEIGHT 1", f"VIEWPOINT {' '.join(_words(place))} 1 0 0 0",
+        "COUNT 1 1 1", f"WIDTH {len(scan.points)}", "HEIGHT 1", f"VIEWPOINT {' '.join(_words(sensor))} 1 0 0 0",
         f"POINTS {len(scan.points)}", "DATA binary",
     )  # fmt: skip
     path.write_bytes("\n".join((*head, "")).encode() + scan.points.astype("<f8").tobytes())
-    return Scan(scan.points, sensors=np.tile(place, (len(scan.points), 1)))
+    return Scan(scan.points, sensors=np.tile(sensor, (len(scan.points), 1)))
 
 
 def xyz_numpy(scan: Scan, path: Path) -> Scan:
-    """Columns without a header: points, normals, colours."""
+    """Text columns without a header: points, normals, colours."""
     np.savetxt(path, np.hstack((scan.points, scan.normals, scan.colors)), fmt=["%.17g"] * 6 + ["%d"] * 3)
     return scan._replace(sensors=None)
 
 
 def csv_numpy(scan: Scan, path: Path) -> Scan:
-    """Columns with a header, sensors among them."""
+    """Text columns with a header: points, normals, colours and sensors."""
     names = "x,y,z,nx,ny,nz,r,g,b,sx,sy,sz"
     table = np.hstack((scan.points, scan.normals, scan.colors, scan.sensors))
     np.savetxt(path, table, fmt=["%.17g"] * 6 + ["%d"] * 3 + ["%.17g"] * 3, delimiter=",", header=names, comments="")
@@ -111,41 +114,41 @@ def csv_numpy(scan: Scan, path: Path) -> Scan:
 
 
 def pts_numpy(scan: Scan, path: Path) -> Scan:
-    """A count, then points with an intensity and colours."""
+    """The number of points, then points with an intensity and a colour."""
     table = np.hstack((scan.points, np.full((len(scan.points), 1), -500), scan.colors))
     np.savetxt(path, table, fmt=["%.17g"] * 3 + ["%d"] * 4, header=str(len(table)), comments="")
     return Scan(scan.points, None, scan.colors)
 
 
 def ptx_numpy(scan: Scan, path: Path) -> Scan:
-    """Two scans in their scanners' frames, with the matrices that lead out of them."""
+    """Two scans in the frames of their scanners, with the matrices to world coordinates."""
     turn, text = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), []
-    for place in np.unique(scan.sensors, axis=0):
-        own = (scan.sensors == place).all(axis=1)
-        local = (scan.points[own] - place) @ turn
-        matrix = np.vstack((np.column_stack((turn.T, np.zeros(3))), [*place, 1.0]))
-        head = [["1"], [str(len(local))], _words(place), *map(_words, turn.T), *map(_words, matrix)]
+    for sensor in np.unique(scan.sensors, axis=0):
+        own = (scan.sensors == sensor).all(axis=1)
+        local = (scan.points[own] - sensor) @ turn
+        matrix = np.vstack((np.column_stack((turn.T, np.zeros(3))), [*sensor, 1.0]))
+        head = [["1"], [str(len(local))], _words(sensor), *map(_words, turn.T), *map(_words, matrix)]
         lines = [[*_words(p), "0.5", *map(str, c)] for p, c in zip(local, scan.colors[own].tolist(), strict=True)]
         text += [" ".join(words) for words in (*head, *lines)]
     path.write_text("\n".join(text) + "\n")
-    order = np.concatenate([np.flatnonzero((scan.sensors == p).all(axis=1)) for p in np.unique(scan.sensors, axis=0)])
+    order = np.concatenate([np.flatnonzero((scan.sensors == s).all(axis=1)) for s in np.unique(scan.sensors, axis=0)])
     return Scan(scan.points[order], None, scan.colors[order], scan.sensors[order])
 
 
 def npy_numpy(scan: Scan, path: Path) -> Scan:
-    """One array of points and normals."""
+    """One array with the columns of points and normals."""
     np.save(path, np.hstack((scan.points, scan.normals)))
     return Scan(scan.points, scan.normals)
 
 
 def npz_numpy(scan: Scan, path: Path) -> Scan:
-    """Arrays by name."""
+    """Named arrays."""
     np.savez(path, points=scan.points, normals=scan.normals, colors=scan.colors, sensors=scan.sensors)
     return scan
 
 
 def las_laspy(scan: Scan, path: Path) -> Scan:
-    """Point format 7 with steps of 0.1 mm, 16-bit colours, and sensors as extra dimensions."""
+    """Point format 7 with steps of 0.1 mm, 16-bit colours, and sensors and normals as extra dimensions."""
     import laspy
 
     header = laspy.LasHeader(point_format=7, version="1.4")
@@ -164,21 +167,21 @@ def las_laspy(scan: Scan, path: Path) -> Scan:
 
 
 def e57_pye57(scan: Scan, path: Path) -> Scan:
-    """Two scans about their scanners, with poses that lead out of them."""
+    """Two scans in coordinates relative to their scanners, with the poses of the scanners."""
     import pye57
 
-    places, parts = np.unique(scan.sensors, axis=0), []
+    sensors, parts = np.unique(scan.sensors, axis=0), []
     with pye57.E57(str(path), mode="w") as image:
-        for place in places:
-            own = np.flatnonzero((scan.sensors == place).all(axis=1))
-            local = scan.points[own] - place
+        for sensor in sensors:
+            own = np.flatnonzero((scan.sensors == sensor).all(axis=1))
+            local = scan.points[own] - sensor
             columns = dict(zip(("cartesianX", "cartesianY", "cartesianZ"), local.T.copy(), strict=True))
             columns |= dict(zip(("colorRed", "colorGreen", "colorBlue"), scan.colors[own].T.copy(), strict=True))
-            image.write_scan_raw(columns, rotation=np.array([1.0, 0.0, 0.0, 0.0]), translation=place)
+            image.write_scan_raw(columns, rotation=np.array([1.0, 0.0, 0.0, 0.0]), translation=sensor)
             parts.append(own)
     order = np.concatenate(parts)
     with pye57.E57(str(path)) as image:
-        held = np.vstack([_raw_e57(image, i) + place for i, place in enumerate(places)])
+        held = np.vstack([_raw_e57(image, i) + sensor for i, sensor in enumerate(sensors)])
     return Scan(held, None, scan.colors[order], scan.sensors[order])
 
 
@@ -188,7 +191,7 @@ def _raw_e57(image: object, index: int) -> np.ndarray:
 
 
 def mesh_trimesh(scan: Scan, path: Path) -> Scan:
-    """The points, a multiple of three, as corners of triangles."""
+    """A mesh whose triangles have the points as corners; the number of points must be a multiple of three."""
     import trimesh
 
     mesh = trimesh.Trimesh(scan.points, np.arange(len(scan.points)).reshape(-1, 3), process=False)
@@ -197,7 +200,7 @@ def mesh_trimesh(scan: Scan, path: Path) -> Scan:
 
 
 def _open3d() -> Any:
-    """Open3D; an ImportError where it is missing or does not load."""
+    """The module open3d; raises ImportError if it is missing or cannot be loaded."""
     try:
         return load_open3d()
     except InputError as error:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Round trips of every file format through independent libraries, as the Markdown tables of docs/evidence/formats.md.
+"""Checks every file format against independent libraries; prints the tables of docs/evidence/formats.md.
 
     python -m benchmarks.formats.round_trips
 
-Scans are written by other libraries (laspy, pye57, plyfile, open3d, trimesh, numpy) and read by fastsdf; meshes and
-grids are written by fastsdf and read by others (meshio and pygltflib, too, where they are installed). Figures are the
-largest deviations that are found, at coordinates near the origin and at those of a UTM zone. A library that is missing
-leaves its row out.
+Other libraries (laspy, pye57, plyfile, open3d, trimesh, numpy) write scans, and fastsdf reads them. In the other
+direction fastsdf writes meshes and grids, and other libraries read them (also meshio and pygltflib, if installed). The
+tables contain the largest deviations, for coordinates near the origin and for UTM coordinates. The rows of missing
+libraries are left out.
 """
 
 import tempfile
@@ -17,7 +17,7 @@ import numpy as np
 import typer
 from scipy.spatial import KDTree
 
-from benchmarks.formats.round_trip_readers import GRID_READERS, READERS, Found
+from benchmarks.formats.round_trip_readers import GRID_READERS, READERS, ReadMesh
 from benchmarks.formats.round_trip_writers import UTM, WRITERS, Scan
 from fastsdf.errors import InputError
 from fastsdf.geometry import BLOCK, DistanceGrid, TriangleMesh
@@ -31,15 +31,17 @@ GRID_HEAD = ("format", "read by", "positions", "... at UTM", "values")
 
 
 class Row(NamedTuple):
-    """A round trip: its format, the other library, and what deviates by how much; None: the format has no such thing.
+    """The deviations of one round trip through a file; None where the format lacks the quantity.
 
     Attributes:
-        points: largest deviation of a coordinate from what the file holds, metres, by origin.
-        rounding: largest deviation of the file from what it was written from, metres, by origin.
-        colors: largest deviation of a colour, of 255.
-        normals: largest deviation of a component.
-        sensors: largest deviation of a coordinate, metres.
-        faces: whether they are the same.
+        format: file format.
+        library: the other library.
+        points: largest difference between the coordinates read and those in the file, metres, by origin.
+        rounding: largest difference between the coordinates in the file and the original ones, metres, by origin.
+        colors: largest difference of a colour value, from 0 to 255.
+        normals: largest difference of a component of a normal.
+        sensors: largest difference of a sensor coordinate, metres.
+        faces: whether the number of faces is the same.
     """
 
     format: str
@@ -53,18 +55,20 @@ class Row(NamedTuple):
 
 
 def scan_of(origin: np.ndarray, count: int = 402) -> Scan:
-    """Random points of a room with colours, normals and sensors; equal calls give equal scans."""
+    """Random points in a room with colours, normals and sensors; the same arguments give the same scan."""
     rng = np.random.default_rng(5)
     points = rng.uniform(-4.0, 4.0, (count, 3)) + origin
     normals = rng.normal(size=(count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    places = np.sort(np.round(rng.uniform(-1.0, 1.0, (2, 3)), 3), axis=0)  # one after the other, as files hold scans
-    sensors = places[np.arange(count) // (count // 2)] + origin
+    stations = np.sort(
+        np.round(rng.uniform(-1.0, 1.0, (2, 3)), 3), axis=0
+    )  # sorted: files contain one scan after another
+    sensors = stations[np.arange(count) // (count // 2)] + origin
     return Scan(points, normals, rng.integers(0, 256, (count, 3)).astype(np.uint8), sensors)
 
 
 def input_rows(folder: Path) -> list[Row]:
-    """One row per input format and library that writes it here."""
+    """A row per input format and installed library that writes it."""
     rows = []
     for (kind, library), write in WRITERS.items():
         found: dict[str, tuple[float, float]] = {}
@@ -76,7 +80,7 @@ def input_rows(folder: Path) -> list[Row]:
                 held = write(scan, path)
                 read = read_mesh(path) if "mesh" in kind else read_point_cloud(path)
                 points = read.vertices if isinstance(read, TriangleMesh) else read.points
-                found[name] = (_apart(points, held.points), _apart(held.points, scan.points))
+                found[name] = (_max_difference(points, held.points), _max_difference(held.points, scan.points))
                 last = (read, held)
         except ImportError:
             continue
@@ -107,7 +111,7 @@ def mesh_of(origin: np.ndarray) -> TriangleMesh:
 
 
 def output_rows(folder: Path) -> list[Row]:
-    """One row per mesh format and library that reads it here."""
+    """A row per mesh format and installed library that reads it."""
     rows = []
     for (suffix, library), read in READERS.items():
         points: dict[str, float] = {}
@@ -128,65 +132,67 @@ def output_rows(folder: Path) -> list[Row]:
 
 
 def grid_rows(folder: Path) -> list[tuple[str, ...]]:
-    """One row per grid format and library that reads it here: positions at both origins, values."""
+    """A row per grid format and library: deviations of the positions at both origins, and of the values."""
     rows = []
     for (suffix, library), read in GRID_READERS.items():
-        places, value = [], 0.0
+        positions, value = [], 0.0
         try:
             for name, origin in ORIGINS.items():
                 grid, path = grid_of(origin), folder / f"{name}{suffix}"
                 write_grid(grid, path)
                 corner, values = read(path, grid)
-                places.append(_text(_apart(corner, grid.origin_m + grid.voxel_size_m * np.array([8, 0, 0]))))
+                positions.append(
+                    _text(_max_difference(corner, grid.origin_m + grid.voxel_size_m * np.array([8, 0, 0])))
+                )
                 value = max(value, float(np.abs(values - grid.values[0]).max()))
         except (ImportError, InputError):  # OpenVDB is in no package index
             rows.append((suffix, library, "not installed here", "", ""))
             continue
-        rows.append((suffix, library, *places, _text(value)))
+        rows.append((suffix, library, *positions, _text(value)))
     return rows
 
 
 def grid_of(origin: np.ndarray) -> DistanceGrid:
-    """A band of one block around a plane; its values lie within the band."""
+    """A grid of one block around a plane; all values lie within the narrow band."""
     blocks = np.array([[8, 0, 0]], np.int32)
     values = 0.01 * (np.indices((BLOCK,) * 3)[0] - 3.5).astype(np.float32)[None]
     return DistanceGrid(np.asarray(origin, np.float64), 0.05, values, blocks, 0.15)
 
 
-def _apart(found: np.ndarray, expected: np.ndarray) -> float:
+def _max_difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(np.asarray(found, np.float64) - expected).max())
 
 
 def _deviation(found: np.ndarray | None, expected: np.ndarray | None) -> float | None:
-    """Largest deviation; None where nothing was written; infinite where it was lost."""
+    """Largest difference; None if nothing was written, infinite if it was lost."""
     if expected is None:
         return None
-    return float("inf") if found is None else _apart(found, expected)
+    return float("inf") if found is None else _max_difference(found, expected)
 
 
-def _at_vertices(found: Found, mesh: TriangleMesh) -> tuple[float | None, float | None]:
-    """Deviations of colours and normals, vertex by nearest vertex; None for what the library does not read."""
+def _at_vertices(found: ReadMesh, mesh: TriangleMesh) -> tuple[float | None, float | None]:
+    """Largest differences of colours and normals at the nearest vertices; None for what the library does not read."""
     _, nearest = KDTree(mesh.vertices).query(found.vertices)
     pairs = ((found.colors, mesh.colors), (found.normals, mesh.normals))
-    colors, normals = (None if f is None or m is None else _apart(f, m[nearest]) for f, m in pairs)
+    colors, normals = (None if f is None or m is None else _max_difference(f, m[nearest]) for f, m in pairs)
     return colors, normals
 
 
-def _as_triangles(found: Found, mesh: TriangleMesh) -> float:
-    """Largest distance of a triangle's corner, whatever the order of vertices and faces; infinite if some are lost."""
+def _as_triangles(found: ReadMesh, mesh: TriangleMesh) -> float:
+    """Largest difference of a triangle corner, in any order of vertices and faces; infinite if faces are lost."""
     if found.faces.shape != mesh.faces.shape:
         return float("inf")
     middle = mesh.vertices.mean(axis=0)
     corners = (np.asarray(found.vertices, np.float64) - middle)[found.faces]
-    wanted = (mesh.vertices - middle)[mesh.faces]
-    _, nearest = KDTree(wanted.mean(axis=1)).query(corners.mean(axis=1))
-    expected = wanted[nearest]
+    original = (mesh.vertices - middle)[mesh.faces]
+    _, nearest = KDTree(original.mean(axis=1)).query(corners.mean(axis=1))
+    expected = original[nearest]
     turned = np.stack([np.roll(corners, shift, axis=1) for shift in range(3)])
     return float(np.abs(turned - expected).max(axis=(2, 3)).min(axis=0).max())
 
 
 def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A Markdown table."""
+    """Formats a Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -202,7 +208,7 @@ def _text(value: float | None) -> str:
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Prints the tables of scans, meshes and grids."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scans = [

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Surface reconstruction on a CPU beside what users know: wall time, peak memory and scores on one scan.
+"""Compares fastsdf on a CPU with Poisson and ball pivoting: wall time, peak memory and scores on one scan.
 
     python -m benchmarks.peers.cpu_peers compare SCAN -o runs/peers --reference gt.ply --observed visible.ply
 
-Screened Poisson (Kazhdan & Hoppe 2013) and ball pivoting (Bernardini et al. 1999) are Open3D's, with normals from the
-30 nearest points, all of it in a fresh process per method. ``poisson`` writes two meshes: without the 1% of vertices of
-the least density, and without vertices farther than two spacings from a point. With ``--orientation paths`` no method
-is told where the scanner stood: normals are then made consistent over tangent planes.
+Screened Poisson (Kazhdan & Hoppe 2013) and ball pivoting (Bernardini et al. 1999) come from Open3D. They get normals
+from the 30 nearest points. Each method runs in a fresh process, which includes the estimation of normals. ``poisson``
+writes two meshes: one without the 1% of vertices with the lowest density, and one without the vertices farther than two
+spacings from every point. With ``--orientation paths`` no method gets the sensor positions; the peers then orient their
+normals consistently over tangent planes.
 """
 
 import os
@@ -25,18 +26,18 @@ from fastsdf.io import read_point_cloud
 from fastsdf.system.open3d_library import load_open3d
 
 METHODS = ("poisson", "ball-pivoting", "fastsdf")
-NEIGHBOURS = 30
-DEPTH = 10
-DENSITY_QUANTILE = 0.01
-CROP_SPACINGS = 2.0
-BALL_SPACINGS = (2.0, 4.0, 8.0)
+NEIGHBOURS = 30  # points per normal; the default of Open3D's search parameter
+DEPTH = 10  # of Poisson's octree, 1024 cells per axis; chosen, not swept
+DENSITY_QUANTILE = 0.01  # vertices to remove; chosen, as in Open3D's tutorial
+CROP_SPACINGS = 2.0  # chosen, not swept
+BALL_SPACINGS = (2.0, 4.0, 8.0)  # radii of the balls; chosen, not swept
 COLUMNS = ("method", "orientation", "seed", "exit", "wall_s", "cpu_s", "peak_gib", "load_before", "mesh", *SCORES)
 
 app = typer.Typer(add_completion=False)
 
 
 def with_normals(cloud: PointCloud) -> Any:
-    """Points of Open3D with normals: towards the sensors where there are any, else consistent over tangent planes."""
+    """An Open3D cloud whose normals point to the sensors, or are consistent over tangent planes without sensors."""
     o3d = load_open3d()
     points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points))
     points.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(NEIGHBOURS))
@@ -50,12 +51,12 @@ def with_normals(cloud: PointCloud) -> Any:
 
 
 def median_spacing(points: Any) -> float:
-    """Median distance between nearest neighbours."""
+    """Median distance of a point to its nearest neighbour."""
     return float(np.median(points.compute_nearest_neighbor_distance()))
 
 
 def pivoted(points: Any, spacing: float) -> Any:
-    """Ball pivoting with three balls."""
+    """The mesh by ball pivoting with three radii."""
     o3d = load_open3d()
     radii = o3d.utility.DoubleVector([spacing * factor for factor in BALL_SPACINGS])
     return o3d.geometry.TriangleMesh.create_from_point_cloud_ball_pivoting(points, radii)
@@ -63,13 +64,13 @@ def pivoted(points: Any, spacing: float) -> Any:
 
 @app.command()
 def reconstruct(method: str, scan: Path, out: Path, orientation: str) -> None:
-    """One peer by itself: reads a scan, writes meshes named after the method."""
+    """Runs one peer: reads SCAN and writes the meshes into the folder OUT, named after the method."""
     cloud = read_point_cloud(scan)
     o3d = load_open3d()
     if orientation != "sensors":
         cloud = replace(cloud, sensors=None)
     elif cloud.sensors is None:
-        raise SystemExit(f"{scan} does not say where its points were seen from; give --orientation paths")
+        raise SystemExit(f"{scan} contains no sensor positions; use --orientation paths")
     points = with_normals(cloud)
     spacing = median_spacing(points)
     if method == "ball-pivoting":
@@ -90,17 +91,17 @@ def reconstruct(method: str, scan: Path, out: Path, orientation: str) -> None:
 @app.command()
 def compare(
     scan: Path,
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder of meshes, logs and peers.csv")],
-    reference: Annotated[Path | None, typer.Option(help="true surface, to score against")] = None,
-    observed: Annotated[Path | None, typer.Option(help="points of it that could be seen")] = None,
-    orientation: Annotated[str, typer.Option(help="sensors (of the file) or paths (points alone)")] = "sensors",
-    methods: Annotated[str, typer.Option(help="which, separated by commas")] = ",".join(METHODS),
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for meshes, logs and peers.csv")],
+    reference: Annotated[Path | None, typer.Option(help="exact surface to score against")] = None,
+    observed: Annotated[Path | None, typer.Option(help="points of the exact surface that are visible")] = None,
+    orientation: Annotated[str, typer.Option(help="sensors (from the file) or paths (points alone)")] = "sensors",
+    methods: Annotated[str, typer.Option(help="methods, separated by commas")] = ",".join(METHODS),
     seed: int = 0,
 ) -> None:
-    """All methods one after the other, then their scores."""
+    """Runs all methods one after the other, scores their meshes and writes peers.csv."""
     out.mkdir(parents=True, exist_ok=True)
     table = Rows(out / "peers.csv", COLUMNS, {**environment("cpu"), "scan": scan.name, "command": " ".join(sys.argv)})
-    timed, means = [], {}
+    timed, finished = [], {}
     for method in methods.split(","):
         if method == "fastsdf":
             given = () if orientation == "sensors" else ("--set", f"prepare.orientation={orientation}")
@@ -113,7 +114,7 @@ def compare(
         load = os.getloadavg()[0]
         done = run_fresh(command, out / f"{method}.log")
         typer.echo(f"{method}: {done.wall_s:.1f} s, {done.peak_gib:.2f} GiB, exit {done.code}, load before {load:.2f}")
-        means[method] = done
+        finished[method] = done
         timed += [(method, load, done, mesh) for mesh in meshes]
     for method, load, done, mesh in timed:
         scores = score(mesh, reference, observed, mesh.with_suffix(".json")) if reference and mesh.is_file() else {}
@@ -123,9 +124,9 @@ def compare(
             mesh=mesh.relative_to(out), **{name: f"{value:.4g}" for name, value in scores.items()},
         )  # fmt: skip
     typer.echo(markdown(table.written))
-    if set(METHODS) <= set(means):
-        peers = means["poisson"].wall_s + means["ball-pivoting"].wall_s
-        typer.echo(f"fastsdf takes {means['fastsdf'].wall_s / peers:.2f} of the wall time of both peers together")
+    if set(METHODS) <= set(finished):
+        peers = finished["poisson"].wall_s + finished["ball-pivoting"].wall_s
+        typer.echo(f"fastsdf takes {finished['fastsdf'].wall_s / peers:.2f} of the wall time of both peers together")
 
 
 if __name__ == "__main__":

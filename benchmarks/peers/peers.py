@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Other reconstructions by packages that pip installs, one scan and one method per process.
+"""Runs one other reconstruction method from PyPI on one scan.
 
     python -m benchmarks.peers.peers METHOD SCAN FOLDER
 
-Normals come from 30 neighbours, turned to the sensors where the scan has them and made consistent over tangent planes
-else. Lengths are multiples of the median distance between nearest neighbours, the spacing:
+Normals are estimated from 30 neighbours. They are turned towards the sensors if the scan contains them, otherwise made
+consistent over tangent planes. The spacing is the median distance of a point to its nearest neighbour. The methods:
 
-poisson         Open3D's screened Poisson, the least depth (8 to 11) whose cells are no larger than the spacing. Two
-                meshes: without the 1% of vertices of least density (poisson-density), and without those farther than 3
-                spacings from a point (poisson-crop)
-ball-pivoting   Open3D's, radii of 2, 4 and 8 spacings
-alpha-shape     Open3D's, alpha of 6 spacings, without statistical outliers (20 neighbours, 2 standard deviations)
-apss, rimls     MeshLab's marching cubes on moving least squares surfaces, cells of one spacing (at most 125 million
-                cells), without statistical outliers (4 standard deviations), cropped at 2 spacings
-meshlab-poisson MeshLab's screened Poisson of the same depth, cropped at 3 spacings
+poisson         screened Poisson of Open3D, with the smallest depth (8 to 11) whose cells are no larger than the
+                spacing. It writes two meshes: one without the 1% of vertices with the lowest density
+                (poisson-density), and one without the vertices farther than 3 spacings from every point (poisson-crop)
+ball-pivoting   ball pivoting of Open3D, with radii of 2, 4 and 8 spacings
+alpha-shape     alpha shape of Open3D, with alpha = 6 spacings, after removing statistical outliers (20 neighbours, 2
+                standard deviations)
+apss, rimls     marching cubes of MeshLab on moving least squares surfaces, with cells of one spacing (at most 125
+                million cells), after removing statistical outliers (4 standard deviations); cropped at 2 spacings
+meshlab-poisson screened Poisson of MeshLab with the same depth as poisson, cropped at 3 spacings
 
-Crops and filters are the best of what was tried on a room of 100,000 points (2, 3 and 4 spacings; 2 and 4 standard
-deviations or none), so they favour the peers there.
+The crop distances and outlier filters gave the best scores on a room of 100,000 points (tried: 2, 3 and 4 spacings; 2
+and 4 standard deviations and no filter), so they favour the peers there.
 """
 
 from collections.abc import Callable
@@ -40,38 +41,38 @@ MESHES = {
     "rimls": ("rimls",),
     "meshlab-poisson": ("meshlab-poisson",),
 }
-OUTLIER_NEIGHBOURS = 20
-OUTLIER_SIGMAS = {"alpha-shape": 2.0, "apss": 4.0, "rimls": 4.0}
-DEPTHS = (8, 11)
-ALPHA_SPACINGS = 6.0
-MAX_CELLS = 500**3
-POISSON_CROP, MLS_CROP = 3.0, 2.0
+OUTLIER_NEIGHBOURS = 20  # as in Open3D's tutorial
+OUTLIER_SIGMAS = {"alpha-shape": 2.0, "apss": 4.0, "rimls": 4.0}  # best of 2, 4 and no filter on a room
+DEPTHS = (8, 11)  # of the octree; chosen: bounds time and memory
+ALPHA_SPACINGS = 6.0  # chosen, not swept
+MAX_CELLS = 500**3  # chosen: bounds time and memory
+POISSON_CROP, MLS_CROP = 3.0, 2.0  # spacings; best of 2, 3 and 4 on a room
 
 
 def without_outliers(cloud: PointCloud, sigmas: float) -> PointCloud:
-    """The cloud without points that lie unusually far from their neighbours."""
+    """Removes the points that lie unusually far from their neighbours."""
     o3d = load_open3d()
     points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points))
     return cloud.select(np.asarray(points.remove_statistical_outlier(OUTLIER_NEIGHBOURS, sigmas)[1]))
 
 
 def depth_for(size: np.ndarray, spacing: float) -> int:
-    """Depth of an octree of 1.1 times the size (3,) whose cells are no larger than the spacing, within `DEPTHS`."""
+    """Octree depth, within `DEPTHS`, at which 1.1 times the size (3,) has cells no larger than the spacing."""
     return int(np.clip(np.ceil(np.log2(1.1 * size.max() / spacing)), *DEPTHS))
 
 
 def resolution_for(size: np.ndarray, spacing: float) -> int:
-    """Cells along the longest side of a box (3,): as wide as the spacing, or as many as `MAX_CELLS` allows."""
+    """Number of cells along the longest side of a box (3,): one per spacing, within `MAX_CELLS` in total."""
     return int(size.max() / max(spacing, float(np.prod(size) / MAX_CELLS) ** (1 / 3)))
 
 
 def box_size(points: Any) -> np.ndarray:
-    """(3,) extent of the points."""
+    """Extent (3,) of the points along each axis."""
     return np.asarray(points.get_max_bound() - points.get_min_bound())
 
 
 def cropped(mesh: Any, points: Any, limit: float) -> Any:
-    """The mesh without vertices that are farther than ``limit`` from every point, or not finite."""
+    """Removes the vertices that are farther than ``limit`` from every point, and those that are not finite."""
     vertices = np.asarray(mesh.vertices)
     dropped = ~np.isfinite(vertices).all(axis=1)
     distance, _ = KDTree(np.asarray(points.points)).query(vertices[~dropped], workers=-1)
@@ -82,7 +83,7 @@ def cropped(mesh: Any, points: Any, limit: float) -> Any:
 
 
 def poisson(points: Any, spacing: float) -> list[Any]:
-    """Screened Poisson, trimmed by density, and cropped."""
+    """Two meshes by screened Poisson: one trimmed by density, one cropped."""
     o3d = load_open3d()
     depth = depth_for(box_size(points), spacing)
     mesh, density = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(points, depth=depth, n_threads=-1)
@@ -92,18 +93,18 @@ def poisson(points: Any, spacing: float) -> list[Any]:
 
 
 def ball_pivoting(points: Any, spacing: float) -> list[Any]:
-    """Ball pivoting."""
+    """The mesh by ball pivoting."""
     return [pivoted(points, spacing)]
 
 
 def alpha_shape(points: Any, spacing: float) -> list[Any]:
-    """Alpha shape."""
+    """The alpha shape."""
     shape = load_open3d().geometry.TriangleMesh.create_from_point_cloud_alpha_shape
     return [shape(points, ALPHA_SPACINGS * spacing)]
 
 
 def meshlab(points: Any, name: str, **options: float | int) -> Any:
-    """What a filter of MeshLab makes of the points."""
+    """Applies a filter of MeshLab to the points and returns the mesh."""
     import pymeshlab
 
     o3d, meshes = load_open3d(), pymeshlab.MeshSet()
@@ -116,7 +117,7 @@ def meshlab(points: Any, name: str, **options: float | int) -> Any:
 
 
 def marching_cubes(name: str) -> Callable[[Any, float], list[Any]]:
-    """A moving least squares surface of MeshLab."""
+    """A function that runs MeshLab's marching cubes on a moving least squares surface."""
 
     def run(points: Any, spacing: float) -> list[Any]:
         resolution = resolution_for(box_size(points), spacing)
@@ -127,7 +128,7 @@ def marching_cubes(name: str) -> Callable[[Any, float], list[Any]]:
 
 
 def meshlab_poisson(points: Any, spacing: float) -> list[Any]:
-    """Screened Poisson of MeshLab."""
+    """The mesh by screened Poisson of MeshLab, cropped."""
     depth = depth_for(box_size(points), spacing)
     mesh = meshlab(points, "generate_surface_reconstruction_screened_poisson", depth=depth)
     return [cropped(mesh, points, POISSON_CROP * spacing)]
@@ -144,7 +145,7 @@ RUN: dict[str, Callable[[Any, float], list[Any]]] = {
 
 
 def main(method: str, scan: Path, folder: Path) -> None:
-    """See the top of the file."""
+    """Runs METHOD on SCAN and writes its meshes into FOLDER."""
     cloud = read_point_cloud(scan)
     if method in OUTLIER_SIGMAS:
         cloud = without_outliers(cloud, OUTLIER_SIGMAS[method])

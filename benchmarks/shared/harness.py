@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What every benchmark shares: timing on a device, facts about the machine, and CSV files.
+"""Shared by all benchmarks: timing on a device, information about the machine, and CSV files.
 
-A CSV file of a benchmark starts with comment lines ``# fact: value`` and is written row by row, so that a run that is
-cut short leaves what it measured.
+A CSV file starts with comment lines ``# name: value`` about the machine. It is written row by row, so an interrupted
+benchmark keeps the rows measured so far.
 """
 
 import csv
@@ -28,11 +28,11 @@ PACKAGES = ("torch", "triton", "numba", "numpy", "open3d", "pymeshlab", "tinycud
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of one call over all repetitions, and the peak of memory while it was repeated.
+    """Milliseconds per call over all repetitions, and the peak memory during them.
 
     Attributes:
-        median, p10, p90: quantiles.
-        peak_gib: allocated device memory on CUDA, else resident memory of the process since its start.
+        median, p10, p90: median, 10th and 90th percentile, milliseconds.
+        peak_gib: peak of the allocated device memory on CUDA, otherwise of the resident memory since the start, GiB.
     """
 
     median: float
@@ -41,7 +41,7 @@ class Timing:
     peak_gib: float
 
     def row(self) -> dict[str, str]:
-        """Cells of a CSV file."""
+        """The cells of a CSV row, by the names in `TIMING_COLUMNS`."""
         return {
             "median_ms": f"{self.median:.4f}",
             "p10_ms": f"{self.p10:.4f}",
@@ -54,15 +54,15 @@ TIMING_COLUMNS = tuple(Timing(0.0, 0.0, 0.0, 0.0).row())
 
 
 def measure(function: Callable[[], Any], device: str, warm_up: int = 5, repeats: int = 20, calls: int = 1) -> Timing:
-    """Times a function, by CUDA events on a GPU and by the host's clock elsewhere.
+    """Times a function, with CUDA events on a GPU and with the clock of the host elsewhere.
 
     Args:
-        function: what to time; it must not wait for the device itself.
-        device: torch device it works on.
-        warm_up: calls before the first that counts (compilation, memory, caches).
-        repeats: readings of the clock.
-        calls: calls per reading. With one, the time until the host has launched everything counts where it is longer
-            than the work; with several, launches overlap the work of the call before.
+        function: the function to time; it must not wait for the device itself.
+        device: torch device that the function uses.
+        warm_up: number of calls before the timing starts (for compilation, memory and caches).
+        repeats: number of timings.
+        calls: calls per timing. With one call, the result includes the time that the host needs for launching kernels,
+            if that is longer than the work of the device. With several calls, launches overlap the previous call.
     """
     for _ in range(warm_up):
         function()
@@ -94,13 +94,13 @@ def _host_ms(function: Callable[[], Any], calls: int) -> float:
 
 
 def peak_gib(device: str) -> float:
-    """Peak allocated memory of a CUDA device, or else resident memory of this process."""
+    """Peak of the allocated memory on a CUDA device, otherwise of the resident memory of this process, GiB."""
     peak = peak_memory_gib(device)
     return peak.get("device", peak["host"])
 
 
 def environment(device: str) -> dict[str, str]:
-    """What a reader must know of the machine: device, processor, versions, commit."""
+    """What a reader needs to know about the machine: device, processor, load, versions and commit."""
     facts = {
         "device": describe_device(device),
         "cpu": f"{_cpu_model()}, {os.cpu_count()} cores",
@@ -118,7 +118,7 @@ def environment(device: str) -> dict[str, str]:
 
 
 def _cpu_model() -> str:
-    """Name of the processor where Linux tells it."""
+    """Name of the processor from /proc/cpuinfo, or the machine type if that is unknown."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -126,7 +126,7 @@ def _cpu_model() -> str:
 
 
 def _commit() -> str:
-    """The commit of this checkout; empty where it is none."""
+    """The commit of this checkout; empty if this is not a git checkout."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10)
@@ -136,12 +136,12 @@ def _commit() -> str:
 
 
 class Rows:
-    """A CSV file under way, echoed to the terminal if it is not written there.
+    """A CSV file that is written row by row; rows written to a file are also printed.
 
     Args:
-        path: the file; None: standard output.
-        columns: names of its columns; a row may leave some out.
-        facts: written above the header as comments.
+        path: the file, or None for standard output.
+        columns: column names; a row may leave cells empty.
+        facts: names and values for the comment lines above the header.
     """
 
     def __init__(self, path: Path | None, columns: Sequence[str], facts: Mapping[str, str] | None = None):
@@ -157,10 +157,14 @@ class Rows:
         self._stream.flush()
 
     def add(self, **cells: object) -> None:
-        """Writes one row at once."""
+        """Writes one row and flushes it.
+
+        Raises:
+            ValueError: a cell belongs to no column.
+        """
         unknown = set(cells) - set(self._columns)
         if unknown:
-            raise ValueError(f"no such columns: {sorted(unknown)}; there are {list(self._columns)}")
+            raise ValueError(f"unknown columns {sorted(unknown)}; the columns are {list(self._columns)}")
         row = {name: str(cells.get(name, "")) for name in self._columns}
         csv.writer(self._stream).writerow(row.values())
         self._stream.flush()
@@ -170,7 +174,7 @@ class Rows:
 
 
 def read_rows(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Facts and rows of a file that `Rows` wrote."""
+    """The comment lines and the rows of a file written by `Rows`."""
     lines = path.read_text().splitlines()
     comments = [line[2:].partition(": ") for line in lines if line.startswith("# ")]
     rows = csv.DictReader(line for line in lines if line and not line.startswith("# "))
@@ -178,7 +182,7 @@ def read_rows(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
 
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of the same columns as a Markdown table."""
+    """Formats rows with the same columns as a Markdown table."""
     columns = list(rows[0]) if rows else []
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     return "\n".join(lines + ["| " + " | ".join(str(row[c]) for c in columns) + " |" for row in rows])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Draws CSV files of the other benchmarks as small SVG files for the docs (needs matplotlib).
+"""Draws CSV files of the other benchmarks as small SVG images for the docs; needs matplotlib.
 
 python -m benchmarks.shared.plots quality runs/quality/end_to_end.csv docs/images/time_to_quality.svg
 python -m benchmarks.shared.plots steps runs/step.csv docs/images/step.svg --what step7
@@ -25,14 +25,14 @@ app = typer.Typer(add_completion=False)
 
 
 def save(figure: Figure, out: Path) -> None:
-    """Writes a figure without a date, so that equal figures are equal files."""
+    """Writes a figure without a date, so that the same data gives the same file."""
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, bbox_inches="tight", metadata={"Date": None})
 
 
 @app.command()
 def quality(rows: Path, out: Path, score: str = "F1cm", time: str = "wall_s") -> None:
-    """Score over wall time, one line per scan and backend, a point per fit."""
+    """Plots the score against the wall time: one line per scan and backend, one point per fit."""
     lines: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for row in read_rows(rows)[1]:
         if row[score]:
@@ -47,7 +47,7 @@ def quality(rows: Path, out: Path, score: str = "F1cm", time: str = "wall_s") ->
 
 @app.command()
 def steps(rows: Path, out: Path, what: str = "step7", setting: str = "h = 1 finest cell") -> None:
-    """Milliseconds of one step, a bar per implementation, with the 10th and 90th percentile."""
+    """Plots the milliseconds of a step: one bar per implementation, with the 10th and 90th percentile."""
     chosen = [r for r in read_rows(rows)[1] if r["what"] == what and r["setting"] == setting and r["median_ms"]]
     chosen.sort(key=lambda row: -float(row["median_ms"]))
     medians = [float(row["median_ms"]) for row in chosen]
@@ -61,7 +61,7 @@ def steps(rows: Path, out: Path, what: str = "step7", setting: str = "h = 1 fine
 
 @app.command()
 def peers(rows: Path, out: Path, score: str = "F1cm") -> None:
-    """Score over wall time, a labelled point per mesh."""
+    """Plots the score against the wall time: one labelled point per mesh."""
     figure, axes = plt.subplots(figsize=(5, 3))
     for row in read_rows(rows)[1]:
         if not row[score]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whole programs in fresh processes: wall time, processor time, peak memory, and the scores of the mesh they leave."""
+"""Runs programs in fresh processes, measures their time and memory, and scores the meshes that they write."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from typing import Any
 
 
 def _at(name: str, limit_m: float) -> Callable[[dict[str, Any]], float | None]:
-    return lambda found: found[name] and found[name][found["thresholds"].index(limit_m)]
+    return lambda report: report[name] and report[name][report["thresholds"].index(limit_m)]
 
 
 def _value(name: str, factor: float = 1.0) -> Callable[[dict[str, Any]], float | None]:
-    return lambda found: None if found[name] is None else factor * found[name]
+    return lambda report: None if report[name] is None else factor * report[name]
 
 
-FIGURES = {  # of what `fastsdf eval --json` writes
+METRICS = {  # label in tables: how to read the value from the report of `fastsdf eval --json`
     "CD mm": _value("chamfer_l1", 1e3),
     "F1cm": _at("f_score", 0.01),
     "F2.5cm": _at("f_score", 0.025),
@@ -43,11 +43,11 @@ class Finished:
     """A process that has ended.
 
     Attributes:
-        code: its exit status; -9 if it was stopped at its time limit.
-        wall_s: from its start to its end, imports included.
-        cpu_s: processor time, user and system.
-        peak_gib: largest resident memory; not below that of the process that started it.
-        output: what it printed.
+        code: exit status; -9 if the process was killed at its time limit.
+        wall_s: seconds from start to end, imports included.
+        cpu_s: processor time in user and system mode, seconds.
+        peak_gib: peak resident memory, GiB; never below the memory of the process that started it.
+        output: text printed to stdout and stderr.
     """
 
     code: int
@@ -58,7 +58,7 @@ class Finished:
 
 
 def run_fresh(command: Sequence[object], log: Path, limit_s: float | None = None) -> Finished:
-    """Runs a command to its end, or until it has taken ``limit_s`` seconds, with its output in a file."""
+    """Runs a command until it ends or ``limit_s`` seconds have passed, and writes its output to the file ``log``."""
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with open(log, "w") as stream:
@@ -76,12 +76,12 @@ def run_fresh(command: Sequence[object], log: Path, limit_s: float | None = None
 
 
 def fastsdf(*arguments: object) -> list[str]:
-    """A command line of this Python's fastsdf."""
+    """A command line that runs fastsdf with this Python."""
     return [sys.executable, "-m", "fastsdf", *map(str, arguments)]
 
 
 def evaluated(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, Any]:
-    """All that ``fastsdf eval`` finds, which is kept in a JSON file and not computed again."""
+    """The report of ``fastsdf eval`` for a mesh; it is stored in the JSON file ``out`` and computed only once."""
     if not out.is_file():
         recall = ("--observed", observed) if observed else ()
         command = fastsdf("eval", mesh, "--reference", reference, *recall, "--json", out)
@@ -90,6 +90,6 @@ def evaluated(mesh: Path, reference: Path, observed: Path | None, out: Path) -> 
 
 
 def score(mesh: Path, reference: Path, observed: Path | None, out: Path) -> dict[str, float | None]:
-    """The figures of `SCORES` by `evaluated`."""
-    found = evaluated(mesh, reference, observed, out)
-    return {name: FIGURES[name](found) for name in SCORES}
+    """The metrics in `SCORES`, from the report of `evaluated`."""
+    report = evaluated(mesh, reference, observed, out)
+    return {name: METRICS[name](report) for name in SCORES}

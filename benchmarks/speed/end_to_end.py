@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Runs whole ``fastsdf fit`` commands in fresh processes and collects wall time, stages, memory and scores.
+"""Runs ``fastsdf fit`` in fresh processes and collects the wall time, the time per stage, the memory and the scores.
 
     python -m benchmarks.speed.end_to_end SCAN -o runs/e2e --backend triton --backend torch --seeds 3 \
         --reference gt.ply --observed visible.ply
     python -m benchmarks.speed.end_to_end SCAN -o runs/quality --steps 250,500,1000,2000,4000 --reference gt.ply
 
-Several step counts give time to quality; `plots.py` draws it. Rows go to ``end_to_end.csv``, each fit to a folder of
-its own. Scores come from ``fastsdf eval`` and are not part of the wall time.
+Several step counts show how quality grows with time; `benchmarks.shared.plots` draws the curve. The rows go to
+``end_to_end.csv`` and each fit to its own folder. The scores come from ``fastsdf eval``, which the wall time excludes.
 """
 
 import json
@@ -29,7 +29,7 @@ SHOWN = ("scan", "backend", "seed", "steps", "wall_s", "train_s", "host_gib", "d
 
 
 def fit_row(command: list[str], folder: Path) -> dict[str, object]:
-    """Runs one fit and reads its report."""
+    """Runs one fit and returns the cells of its row, read from its report."""
     done = run_fresh(command, folder.with_suffix(".log"))
     row: dict[str, object] = {"exit": done.code, "wall_s": f"{done.wall_s:.2f}", "cpu_s": f"{done.cpu_s:.2f}"}
     if done.code:
@@ -43,17 +43,19 @@ def fit_row(command: list[str], folder: Path) -> dict[str, object]:
 
 def main(
     scans: list[Path],
-    out: Annotated[Path, typer.Option("-o", "--out", help="folder of runs and end_to_end.csv")],
-    backend: Annotated[list[str] | None, typer.Option(help="auto; may be given several times")] = None,
-    steps: Annotated[str, typer.Option(help="step counts, separated by commas; empty: the fit's choice")] = "",
-    seeds: Annotated[int, typer.Option(help="seeds 0 to this less one")] = 1,
-    repeats: Annotated[int, typer.Option(help="runs of every fit")] = 1,
-    base: Annotated[list[str] | None, typer.Option("--set", help="section.key=value for every fit")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder for the runs and end_to_end.csv")],
+    backend: Annotated[
+        list[str] | None, typer.Option(help="backend; may be given several times; default: auto")
+    ] = None,
+    steps: Annotated[str, typer.Option(help="step counts, separated by commas; default: chosen by the fit")] = "",
+    seeds: Annotated[int, typer.Option(help="number of seeds, counted from 0")] = 1,
+    repeats: Annotated[int, typer.Option(help="repetitions of every fit")] = 1,
+    base: Annotated[list[str] | None, typer.Option("--set", help="section.key=value applied to every fit")] = None,
     device: str = "auto",
-    reference: Annotated[Path | None, typer.Option(help="true surface, to score against")] = None,
-    observed: Annotated[Path | None, typer.Option(help="points of it that could be seen")] = None,
+    reference: Annotated[Path | None, typer.Option(help="exact surface to score against")] = None,
+    observed: Annotated[Path | None, typer.Option(help="points of the exact surface that are visible")] = None,
 ) -> None:
-    """See the top of the file."""
+    """Fits every scan with every backend, seed and step count, and writes a row per fit."""
     facts = {**environment(choose_device(device)), "command": " ".join(sys.argv)}
     table = Rows(out / "end_to_end.csv", COLUMNS, facts)
     chosen = [part for text in base or () for part in ("--set", text)]

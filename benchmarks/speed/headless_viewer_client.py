@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client of the viewer that receives all messages and draws nothing."""
+"""Connects to the viewer, receives all messages and draws nothing."""
 
 import sys
 import threading
@@ -10,7 +10,7 @@ import typer
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-CAMERA = {  # the first message of a browser; viser counts a client as connected once it has arrived
+CAMERA = {  # the first message from a browser; viser counts a client as connected after receiving it
     "type": "ViewerCameraMessage",
     "wxyz": (1.0, 0.0, 0.0, 0.0),
     "position": (0.0, 0.0, 0.0),
@@ -25,7 +25,11 @@ CAMERA = {  # the first message of a browser; viser counts a client as connected
 
 
 class HeadlessViewerClient:
-    """A connection to a viewer on this machine, open until `close`; ``received`` holds the message sizes in bytes."""
+    """A connection to a viewer on this machine.
+
+    Attributes:
+        received: sizes of the messages received so far, bytes.
+    """
 
     def __init__(self, port: int):
         protocol = f"viser-v{version('viser')}"

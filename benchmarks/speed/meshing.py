@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Seconds per stage from a field to a mesh file, as CSV rows: of furnished rooms with an exact field, or of a run.
+"""Times every stage from a field to a mesh file, as CSV rows; the field is a run, or exact furnished rooms.
 
     python -m benchmarks.speed.meshing --rooms 2 --spacing 0.02 --voxel-size 0.01 --device cuda
     python -m benchmarks.speed.meshing --run runs/room --device cuda
 
-The first repetition warms up (kernels, memory, the case table) and is left out. Every stage waits for the device, so
-the sum may be a little above the total of an extraction left alone, which is measured too.
+The first repetition warms up (kernels, memory, the case table) and is not counted. Every timed stage waits for the
+device, so the sum of the stages can slightly exceed the time of an undisturbed extraction, which is measured as well.
 """
 
 import tempfile
@@ -24,11 +24,11 @@ import typer
 from torch import Tensor, nn
 
 from benchmarks.shared.harness import Rows, environment
-from fastsdf import model as fitted
 from fastsdf import write_mesh
 from fastsdf.config.models import FitConfig, MeshConfig
 from fastsdf.meshing import extract as sparse
 from fastsdf.meshing import measured_part as trim
+from fastsdf.meshing import supported_mesh as supported
 from fastsdf.meshing.surface import Surface
 from fastsdf.model import FittedField
 from fastsdf.prepare.normalize import SceneTransform
@@ -38,34 +38,34 @@ from fastsdf.system.memory import peak_memory_gib
 
 STAGES: tuple[tuple[Any, str, str], ...] = (
     (sparse, "cells_near_points", "near"),
-    (sparse, "narrow", "narrow"),
+    (sparse, "refine_cubes", "narrow"),
     (sparse, "patches", "bricks"),
     (sparse, "weld", "weld"),
-    (sparse, "place_vertices", "refine"),
+    (sparse, "locate_vertices", "refine"),
     (sparse, "unit_gradient", "normals"),
-    (fitted, "make_discs", "index"),
-    (trim, "look_up", "discs and colours"),
+    (supported, "make_discs", "index"),
+    (trim, "confidence_and_colors", "discs and colours"),
     (trim, "bridges_gap", "gaps"),
     (trim, "relax_over_mesh", "relax"),
-    (fitted, "keep_faces", "cut"),
-    (fitted, "drop_small_components", "clean"),
+    (supported, "keep_faces", "cut"),
+    (supported, "drop_small_components", "clean"),
     (Surface, "numpy", "to host"),
 )
-CORNER_M = np.array([0.0123, 0.0217, 0.0331])  # no wall through the nodes of a lattice
-ROOM_M = np.array([5.0, 4.0, 2.6])
-WALL_M = 0.2
-FURNITURE = 12
-BLIND_M = 0.8  # radius of the floor that no scanner in the middle of a room sees
-NOISE_M = 0.003
+CORNER_M = np.array([0.0123, 0.0217, 0.0331])  # metres; chosen so that no wall passes through the nodes of the grid
+ROOM_M = np.array([5.0, 4.0, 2.6])  # metres; chosen: a living room
+WALL_M = 0.2  # metres; chosen: an inner wall
+FURNITURE = 12  # boxes per room; chosen
+BLIND_M = 0.8  # metres; radius of the floor below a scanner in the middle of a room, which the scanner cannot see
+NOISE_M = 0.003  # metres; as in the scans of the accuracy benchmark
 
 
 class Rooms(nn.Module):
-    """A row of furnished rooms with doors between them as a field in the unit frame.
+    """The exact signed distance of a row of furnished rooms with doors between them, in the unit frame.
 
     Args:
-        air: (a, 2, 3) lower and upper corners of boxes of air, world units.
-        solid: (s, 2, 3) of boxes of furniture in them.
-        transform: world <-> unit frame.
+        air: (a, 2, 3) lower and upper corners of the boxes that contain air, world units.
+        solid: (s, 2, 3) lower and upper corners of the furniture, world units.
+        transform: between world and unit frame.
     """
 
     def __init__(self, air: np.ndarray, solid: np.ndarray, transform: SceneTransform):
@@ -88,7 +88,7 @@ def box_distance(x: Tensor, box: Tensor) -> Tensor:
 
 
 def make_rooms(rooms: int, spacing_m: float, voxel_size_m: float, device: str) -> FittedField:
-    """The exact field of some rooms, scanned with 3 mm of noise at a mean spacing."""
+    """The exact field of some rooms, with a scan of them at a mean spacing and with 3 mm of noise."""
     rng = np.random.default_rng(0)
     start = CORNER_M + np.arange(rooms)[:, None] * np.array([ROOM_M[0] + WALL_M, 0.0, 0.0])
     doors = start[1:] + np.array([-WALL_M, 1.5, 0.0])
@@ -120,21 +120,21 @@ def make_rooms(rooms: int, spacing_m: float, voxel_size_m: float, device: str) -
 
 
 def scan_boxes(boxes: np.ndarray, spacing_m: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Random points (n, 3) on all sides of boxes (b, 2, 3), one per spacing squared, and their normals (n, 3)."""
+    """Random points (n, 3) on all sides of boxes (b, 2, 3), one per squared spacing, and their normals (n, 3)."""
     points, normals = [], []
     for low, high in boxes:
         for axis, end in np.ndindex(3, 2):
             sides = np.delete(high - low, axis)
-            place = rng.uniform(low, high, (int(sides.prod() / spacing_m**2), 3))
-            place[:, axis] = (low, high)[end][axis]
-            points.append(place)
-            normals.append(np.tile(np.eye(3)[axis], (len(place), 1)))
+            on_side = rng.uniform(low, high, (int(sides.prod() / spacing_m**2), 3))
+            on_side[:, axis] = (low, high)[end][axis]
+            points.append(on_side)
+            normals.append(np.tile(np.eye(3)[axis], (len(on_side), 1)))
     return np.concatenate(points), np.concatenate(normals)
 
 
 @contextmanager
 def timed_stages(device: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Adds the time that each of `STAGES` takes meanwhile, with the device idle before and after."""
+    """Within the context, adds the time of each of `STAGES` to ``seconds``; waits for the device before and after."""
 
     def timed(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -159,14 +159,16 @@ def timed_stages(device: str, seconds: dict[str, float]) -> Iterator[None]:
 
 
 def main(
-    run: Annotated[Path | None, typer.Option(help="A run folder; without one, exact rooms.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Run folder; default: exact rooms.")] = None,
     rooms: int = 1,
-    spacing: Annotated[float, typer.Option(help="Of the scan of exact rooms, m.")] = 0.02,
-    voxel_size: Annotated[float | None, typer.Option(help="m; 1 cm, or what the run chose.")] = None,
+    spacing: Annotated[float, typer.Option(help="Point spacing in the scan of the exact rooms, m.")] = 0.02,
+    voxel_size: Annotated[
+        float | None, typer.Option(help="Voxel size, m; default: 0.01, or the choice of the run.")
+    ] = None,
     device: str = "auto",
     repeat: int = 3,
 ) -> None:
-    """Prints a row per stage: the least seconds of all repetitions but the first."""
+    """Prints a row per stage: the shortest time of all repetitions except the first."""
     device = choose_device(device)
     field = FittedField.load(run, device) if run else make_rooms(rooms, spacing, voxel_size or 0.01, device)
     rows: dict[str, float] = {}

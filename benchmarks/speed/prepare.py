@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Seconds of every stage from a scan in memory to the first training step, as CSV rows.
+"""Times every stage from a scan in memory to the first training step, as CSV rows.
 
     python -m benchmarks.speed.prepare --scan room.ply --scan apartment.npz --device cuda --check
 
-Scans are files that fastsdf reads, thinned or repeated with jitter to a number of points with ``--points``; without
-one, boxes of noisy points stand in for a room (600,000 points) and an apartment (3,000,000). Each scan is run
-``--repeats`` times; the first run compiles kernels. ``--check`` also compares the stages with those of the CPU.
+A scan is any file that fastsdf reads. ``--points`` changes its number of points: it picks random points, or repeats
+points with jitter. Without ``--scan``, noisy boxes imitate a room (600,000 points) and an apartment (3,000,000 points).
+Each scan is run ``--repeats`` times; the first run compiles the kernels. ``--check`` also compares the results with
+those of the CPU.
 """
 
 import time
@@ -37,18 +38,18 @@ from fastsdf.system.device import synchronize
 from fastsdf.training.sampling import Sampler
 from fastsdf.training.session import resolve_for
 
-SUBSET = 20_000
+SUBSET = 20_000  # query points of the check; chosen: the CPU answers them in seconds
 COLUMNS = ("scan", "points", "run", "stage", "seconds")
 
 
 class Stages:
-    """Runs functions on a device and writes a row of `COLUMNS` for each."""
+    """Runs functions on a device and writes a row with the time of each."""
 
     def __init__(self, rows: Rows, scan: str, points: int, device: str):
         self._rows, self._scan, self._points, self._device, self.run = rows, scan, points, device, 0
 
     def __call__(self, stage: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What the function returns."""
+        """Runs a function, writes its time as a stage, and returns its result."""
         synchronize(self._device)
         start = time.perf_counter()
         value = function(*arguments)
@@ -59,7 +60,7 @@ class Stages:
 
 
 def box_scan(count: int, size: tuple[float, float, float], seed: int = 0) -> PointCloud:
-    """Points (count) on the sides of a box with 3 mm of noise, and one in 200 anywhere in it."""
+    """Points (count) on the sides of a box with 3 mm of noise; one point in 200 lies anywhere inside."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(0, size, (count, 3))
     area = np.prod(size) / np.asarray(size)
@@ -70,7 +71,7 @@ def box_scan(count: int, size: tuple[float, float, float], seed: int = 0) -> Poi
 
 
 def resized(cloud: PointCloud, count: int) -> PointCloud:
-    """A scan of that many points: some of them, or all repeated with 2 mm of jitter."""
+    """A scan with ``count`` points: a random part of the points, or repeated points with 2 mm of jitter."""
     rng = np.random.default_rng(0)
     if count <= len(cloud):
         return PointCloud(cloud.points[np.sort(rng.choice(len(cloud), count, replace=False))])
@@ -79,7 +80,7 @@ def resized(cloud: PointCloud, count: int) -> PointCloud:
 
 
 def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages) -> None:
-    """Times the whole, then the parts by themselves."""
+    """Times the whole preparation, then each part alone."""
     prepared = timed("prepare_scan", prepare_scan, cloud, config)
     resolved = resolve_for(prepared, config, device)
     timed("sampler with near pool", Sampler, prepared.training, resolved.sampling, device, torch.float32, 1)
@@ -112,47 +113,47 @@ def run_stages(cloud: PointCloud, config: FitConfig, device: str, timed: Stages)
 
 
 def check(cloud: PointCloud, config: FitConfig, device: str) -> None:
-    """Prints how the results of the device differ from those of the CPU."""
+    """Prints the differences between the results of the device and those of the CPU."""
     inside = fit_transform(cloud.points).contains(cloud.points)
     points = cloud.points[inside]
-    here, there = torch.from_numpy(points), torch.tensor(points, device=device)
-    rows = np.random.default_rng(0).choice(len(points), min(SUBSET, len(points)), replace=False)
-    around = points[rows] + 0.01 * np.random.default_rng(1).standard_normal((len(rows), 3))
-    index, tree = point_index(there), KDTree(points)
-    for name, queries in (("own points", points[rows]), ("places around", around)):
+    on_cpu, on_device = torch.from_numpy(points), torch.tensor(points, device=device)
+    chosen = np.random.default_rng(0).choice(len(points), min(SUBSET, len(points)), replace=False)
+    nearby = points[chosen] + 0.01 * np.random.default_rng(1).standard_normal((len(chosen), 3))
+    index, tree = point_index(on_device), KDTree(points)
+    for name, queries in (("own points", points[chosen]), ("positions nearby", nearby)):
         distance, nearest = (t.cpu().numpy() for t in index.query(torch.tensor(queries, device=device), 17))
         expected, same = tree.query(queries, 17)
         worst, equal = np.abs(distance - expected).max(), (nearest == same).mean()
         typer.echo(
             f"neighbours of {name}: distances differ by {worst:.2e} m at most, {equal:.6f} of the indices are equal"
         )
-    one, other = measure_local_geometry(here), measure_local_geometry(there)
+    one, other = measure_local_geometry(on_cpu), measure_local_geometry(on_device)
     cosine = (one.normals * other.normals.cpu()).sum(1).abs()
     typer.echo(
-        f"normals: least |cosine| {cosine.min():.6f}, {(cosine > 1 - 1e-9).double().mean():.6f} within 1e-9 of 1"
+        f"normals: smallest |cosine| {cosine.min():.6f}, {(cosine > 1 - 1e-9).double().mean():.6f} within 1e-9 of 1"
     )
     typer.echo(f"spacing: {(other.spacing.cpu() / one.spacing - 1).abs().max():.2e} at most, relative")
-    signs = [orient(point_index(p), one.normals.to(p.device), one.spacing.to(p.device)) for p in (here, there)]
+    signs = [orient(point_index(p), one.normals.to(p.device), one.spacing.to(p.device)) for p in (on_cpu, on_device)]
     equal = (signs[0].sign == signs[1].sign.cpu()).double().mean()
     apart = (signs[0].confidence - signs[1].confidence.cpu()).abs()
     typer.echo(f"orientation: {equal:.6f} of the signs are equal, confidence differs by {apart.mean():.2e} in the mean")
     normals = signs[0].sign[:, None] * one.normals
     arguments = (one.spacing, one.nearest, one.noises, smoothing_rounds(config, one))
-    moved = smooth_points(here, normals, *arguments)[0]
-    moved_there = smooth_points(
-        there, normals.to(device), *(values.to(device) for values in arguments[:3]), arguments[3]
+    moved = smooth_points(on_cpu, normals, *arguments)[0]
+    moved_on_device = smooth_points(
+        on_device, normals.to(device), *(values.to(device) for values in arguments[:3]), arguments[3]
     )
-    typer.echo(f"smoothing: points differ by {(moved - moved_there[0].cpu()).norm(dim=1).max():.2e} m at most")
+    typer.echo(f"smoothing: points differ by {(moved - moved_on_device[0].cpu()).norm(dim=1).max():.2e} m at most")
 
 
 def main(
     scan: Annotated[list[Path] | None, typer.Option(help="a scan to read; may be given several times")] = None,
-    points: Annotated[int | None, typer.Option(help="bring each scan to this many points")] = None,
+    points: Annotated[int | None, typer.Option(help="change each scan to this number of points")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cuda" if torch.cuda.is_available() else "cpu",
-    repeats: Annotated[int, typer.Option(help="runs of each scan")] = 3,
-    compare: Annotated[bool, typer.Option("--check", help="compare with the CPU")] = False,
+    repeats: Annotated[int, typer.Option(help="runs per scan")] = 3,
+    compare: Annotated[bool, typer.Option("--check", help="also compare the results with those of the CPU")] = False,
 ) -> None:
-    """See the top of the file."""
+    """Times the stages of every scan."""
     scans = {path.name: read_point_cloud(path) for path in scan or ()}
     scans = scans or {
         "room": box_scan(600_000, (6.0, 5.0, 3.0)),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false
-"""Reads of and additions to pairs of float32 at random places, by Triton, as the encoding's kernels do them."""
+"""Triton kernels that read pairs of float32 at random table entries or add to them, as the encoding kernels do."""
 
 import triton
 import triton.language as tl
@@ -8,18 +8,18 @@ from torch import Tensor
 
 
 def gather(table: Tensor, out: Tensor, block: int) -> None:
-    """Reads ``block`` random entries of a table (a power of two, 2) for each element of ``out``, their sum."""
+    """Sums ``block`` random entries of a table (a power of two, 2) into each element of ``out``."""
     _gather[(len(out),)](table, out, len(table), block)
 
 
-def add(table: Tensor, places: int, block: int) -> None:
-    """Adds 1 to that many random entries of a table (a power of two, 2), ``block`` by ``block``."""
-    _add[(places // block,)](table, len(table), block)
+def add(table: Tensor, count: int, block: int) -> None:
+    """Adds 1 to ``count`` random entries of a table (a power of two, 2); each program handles ``block`` of them."""
+    _add[(count // block,)](table, len(table), block)
 
 
 @triton.jit
-def _random_places(SIZE: tl.constexpr, BLOCK: tl.constexpr):
-    """(BLOCK, 2) both numbers of entries that differ between programs."""
+def _random_offsets(SIZE: tl.constexpr, BLOCK: tl.constexpr):
+    """Offsets (BLOCK, 2) of the two numbers of random entries; every program gets other entries."""
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     i = (i ^ (i >> 15)) * 739982445
     i = (i ^ (i >> 12)) * 695872825
@@ -29,10 +29,10 @@ def _random_places(SIZE: tl.constexpr, BLOCK: tl.constexpr):
 
 @triton.jit
 def _gather(table_ptr, out_ptr, SIZE: tl.constexpr, BLOCK: tl.constexpr):
-    values = tl.load(table_ptr + _random_places(SIZE, BLOCK))
+    values = tl.load(table_ptr + _random_offsets(SIZE, BLOCK))
     tl.store(out_ptr + tl.program_id(0), tl.sum(tl.sum(values, axis=1), axis=0))
 
 
 @triton.jit
 def _add(table_ptr, SIZE: tl.constexpr, BLOCK: tl.constexpr):
-    tl.atomic_add(table_ptr + _random_places(SIZE, BLOCK), tl.full((BLOCK, 2), 1.0, tl.float32), sem="relaxed")
+    tl.atomic_add(table_ptr + _random_offsets(SIZE, BLOCK), tl.full((BLOCK, 2), 1.0, tl.float32), sem="relaxed")

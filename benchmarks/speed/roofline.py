@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What a training step must do at least, how long a GPU needs for that, and how near measured times come to it.
+"""Computes the minimum time of a training step on a GPU, and compares measured times with it.
 
     python -m benchmarks.speed.roofline
     python -m benchmarks.speed.roofline --rows runs/step.csv --measure
 
-The ceilings are those of an H100 80GB, or with ``--measure`` of the device at hand (`ceilings`).
+The minimum follows from the smallest possible amount of memory traffic and arithmetic, and from the ceilings of the
+GPU (`ceilings`): those of an H100 80GB, or with ``--measure`` those of this machine's GPU. This is a roofline model.
 """
 
 from dataclasses import dataclass
@@ -19,19 +20,20 @@ from fastsdf.field.hash_grid import GridSpec
 from fastsdf.system.device import describe_device
 
 SETTINGS = ("h = 1 finest cell", "h = 1/256")
-FORWARD_OPERATIONS = 180  # float32 operations per hidden unit: a value and six differences through the softplus
-BACKWARD_OPERATIONS = 270  # the same again, and their gradients
-ADAM_BYTES = 28  # per weight: four numbers read, three written
+FORWARD_OPERATIONS = 180  # float32 operations per hidden unit: the softplus of a value and of six differences
+BACKWARD_OPERATIONS = 270  # float32 operations per hidden unit: the same again, and the gradients
+ADAM_BYTES = 28  # bytes per weight: four float32 numbers read and three written
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a part of a step does at least.
+    """The minimum work of one part of a step.
 
     Attributes:
-        bytes: that cross the memory bus if every array is read or written once.
-        gathers, atomics: of table entries.
-        fp16, fp32: floating-point operations, a multiplication and an addition each count.
+        bytes: bytes that cross the memory bus if every array is read or written once.
+        gathers: reads of table entries.
+        atomics: atomic additions to table entries.
+        fp16, fp32: floating-point operations; a multiplication and an addition count as two.
     """
 
     bytes: float = 0.0
@@ -41,52 +43,54 @@ class Work:
     fp32: float = 0.0
 
     def bounds_ms(self, ceilings: Ceilings) -> dict[str, float]:
-        """Milliseconds that each resource needs by itself."""
+        """Minimum time due to each resource alone, milliseconds."""
         names = ("bytes", "gathers", "atomics", "fp16", "fp32")
         return {name: 1e3 * getattr(self, name) / getattr(ceilings, name) for name in names}
 
 
 def distinct_corners(delta: float) -> float:
-    """Nodes that a central stencil of seven taps touches on average on one level.
+    """Mean number of distinct grid nodes that a central stencil of seven taps uses on one level.
 
-    With the centre anywhere in its cell and taps ``delta`` cells away: the centre's cell has 8. A tap shares its face
-    of 4 with that cell while it lies in the next one, and adds 8 nodes beyond; either way its mean share is 4 delta up
-    to 8, so six taps add 24 delta, up to 48.
+    The centre lies anywhere in its cell, and the taps are ``delta`` cells away. The cell of the centre has 8 nodes. A
+    tap in the next cell shares the 4 nodes of one face with it and adds 4; a tap farther away adds 8. On average a tap
+    adds 4 delta nodes, at most 8, so the six taps add 24 delta nodes, at most 48.
     """
     return min(8 + 24 * delta, 56.0)
 
 
 def gathered_corners(delta: float) -> float:
-    """Entries that the kernels read and add to: shared up to one cell, tap by tap beyond."""
+    """Table entries that the kernels access per point: the taps share them up to delta = 1 and not beyond."""
     return distinct_corners(delta) if delta <= 1 else 56.0
 
 
 def step_work(grid: GridSpec, width: int, layers: int, points: int, step: float) -> dict[str, Work]:
-    """The parts of a fused step by the names that `step.py` gives them; ``step`` is h in edges of the grid's cube."""
+    """The minimum work of each part of a fused step, by the names of `step.py`; ``step`` is h in edges of the cube."""
     entry_bytes = 4 * grid.features_per_level
     corners = points * sum(gathered_corners(step * scale) for scale in grid.scales)
     touched = sum(min(points * distinct_corners(step * s), n) for s, n in zip(grid.scales, grid.sizes, strict=True))
     encoded = points * grid.num_features * (4 + 6 * 2)  # values in float32, six differences in float16
-    place, results = 12 * points, 20 * points
+    positions, results = 12 * points, 20 * points
     once, again = network_products(grid, width, layers)
     units = points * width * layers
     return {
-        "encoding forward": Work(bytes=place + touched * entry_bytes + encoded, gathers=corners),
-        "network forward": Work(bytes=place + encoded + results, fp16=points * once, fp32=units * FORWARD_OPERATIONS),
-        "network backward": Work(
-            bytes=place + results + 2 * encoded, fp16=points * (once + again), fp32=units * BACKWARD_OPERATIONS
+        "encoding forward": Work(bytes=positions + touched * entry_bytes + encoded, gathers=corners),
+        "network forward": Work(
+            bytes=positions + encoded + results, fp16=points * once, fp32=units * FORWARD_OPERATIONS
         ),
-        "encoding backward": Work(bytes=place + encoded + 2 * touched * entry_bytes, atomics=corners),
+        "network backward": Work(
+            bytes=positions + results + 2 * encoded, fp16=points * (once + again), fp32=units * BACKWARD_OPERATIONS
+        ),
+        "encoding backward": Work(bytes=positions + encoded + 2 * touched * entry_bytes, atomics=corners),
         "zeroed gradient of the table": Work(bytes=grid.num_entries * entry_bytes),
         "adam of the table": Work(bytes=grid.num_entries * grid.features_per_level * ADAM_BYTES),
     }
 
 
 def network_products(grid: GridSpec, width: int, layers: int) -> tuple[float, float]:
-    """Operations per point of the matrix products of a forward pass, and of the gradients of a backward pass.
+    """Floating-point operations per point of the matrix products: of a forward pass, and of the gradients.
 
-    The value takes three products of float16 halves where a difference takes one; each gradient is one product to the
-    inputs and one to the weights.
+    The value at the centre is split into float16 halves and takes three products; each of the six differences takes
+    one. Each of the seven gradients takes one product with respect to the inputs and one with respect to the weights.
     """
     weights = (3 + grid.num_features) * width + (layers - 1) * width**2
     return 2 * (3 + 6) * weights, 2 * 2 * 7 * weights
@@ -95,7 +99,7 @@ def network_products(grid: GridSpec, width: int, layers: int) -> tuple[float, fl
 def compare(
     parts: dict[str, Work], ceilings: Ceilings, measured: dict[str, float] | None = None
 ) -> list[dict[str, str]]:
-    """A row per part: counts, floor and its resource, and where measured the time and floor over time."""
+    """A table row per part: its work, minimum time, limiting resource, and measured time if given."""
     rows = []
     for name, work in parts.items():
         bounds = work.bounds_ms(ceilings)
@@ -119,14 +123,14 @@ def compare(
 
 
 def measured_ms(path: Path, setting: str) -> dict[str, float]:
-    """Medians of the Triton backend at a setting from rows of `step.py`."""
+    """Median times of the Triton backend for a setting, milliseconds, from the CSV file of `step.py`."""
     rows = [row for row in read_rows(path)[1] if row["implementation"] == "triton" and row["setting"] == setting]
     return {row["what"]: float(row["median_ms"]) for row in rows if row["median_ms"] and not row["tile"]}
 
 
 def main(
-    rows: Annotated[Path | None, typer.Option(help="what step.py wrote")] = None,
-    measure_device: Annotated[bool, typer.Option("--measure", help="ceilings of this GPU")] = False,
+    rows: Annotated[Path | None, typer.Option(help="CSV file written by step.py")] = None,
+    measure_device: Annotated[bool, typer.Option("--measure", help="measure the ceilings of this GPU")] = False,
     points: int = 1 << 18,
     levels: int = 16,
     log2_table_size: int = 19,
@@ -135,7 +139,7 @@ def main(
     width: int = 64,
     layers: int = 2,
 ) -> None:
-    """See the top of the file."""
+    """Prints the minimum time of every part of a step, next to measured times if given."""
     grid = GridSpec(levels, 2, log2_table_size, base, finest)
     ceilings = measured_ceilings() if measure_device else H100
     device = describe_device("cuda") if measure_device else "H100"
@@ -147,7 +151,9 @@ def main(
         floor = sum(float(row["floor ms"]) for row in table[:-1])
         typer.echo(f"\n{setting}: {points} points, floor of forward and backward {floor:.2f} ms\n\n{markdown(table)}")
         access = sum(work.gathers + work.atomics for work in parts.values())
-        typer.echo(f"\nGathers and additions out of 67 MB at once: {1e3 * access / ceilings.far_gathers:.2f} ms alone")
+        typer.echo(
+            f"\nGathers and additions in one table of 67 MB would take {1e3 * access / ceilings.far_gathers:.2f} ms"
+        )
         if found and "step7" in found:
             best = min(found[name] for name in ("step7", "step7 graph") if name in found)
             typer.echo(f"\nstep7 {best:.3f} ms, {floor / best:.0%} of possible")

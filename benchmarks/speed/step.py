@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Times a training step and its parts on every backend that runs here, as CSV rows.
+"""Times a training step and its parts on every backend that runs on this machine, as CSV rows.
 
     python -m benchmarks.speed.step --out runs/step.csv
     python -m benchmarks.speed.step --part tiles --tile 16,4 --tile 32,8,1 --out runs/tiles.csv
     python -m benchmarks.speed.step --part accuracy --out runs/accuracy.csv
 
-Parts: ``spec``, the viscous eikonal residual over the seven taps of a central stencil (fwd7, step7) and u alone (fwd1,
-step1), without an optimiser; ``kernels``, the fused field's kernels alone; ``tcnn``, tiny-cuda-nn's own networks at
-the spec; ``room``, whole training steps with a fit's default settings; ``tiles``, the network's kernels under several
-tiles; ``accuracy`` (a file of its own columns, see `step_accuracy`). Settings that fail leave a row that says why.
+The parts are:
+
+spec      the viscous eikonal residual over the seven taps of a central stencil (fwd7: forward, step7: forward and
+          backward), and u alone (fwd1, step1), without an optimiser
+kernels   each kernel of the fused field alone
+tcnn      the same as spec with tiny-cuda-nn's own networks
+room      whole training steps with the default settings of a fit
+tiles     the kernels of the network with several tiles
+accuracy  errors against float64; its file has other columns, see `step_accuracy`
+
+A case that fails leaves a row with the reason.
 """
 
 import itertools
@@ -33,33 +40,33 @@ from fastsdf.system.triton_library import has_triton
 
 COLUMNS = ("part", "setting", "implementation", "what", "tile", *TIMING_COLUMNS, "note")
 PARTS = ("spec", "kernels", "tcnn", "room", "tiles")
-TILES = ("16,4", "16,8", "32,4", "32,8", "64,4", "64,8", "128,8")
-SPEC_POINTS = {"cuda": 1 << 18, "cpu": 1 << 12}
+TILES = ("16,4", "16,8", "32,4", "32,8", "64,4", "64,8", "128,8")  # block,warps
+SPEC_POINTS = {"cuda": 1 << 18, "cpu": 1 << 12}  # chosen: fills a GPU, takes seconds on a CPU
 
 
 class Bench:
     """Times cases and writes their rows.
 
     Args:
-        rows: where to.
-        device: where they run.
-        repeats: readings of the clock; 0: run each case once and write nothing, so that all kernels are compiled.
+        rows: the CSV file to write to.
+        device: torch device of the cases.
+        repeats: number of timings; 0 runs each case once and writes nothing, to compile all kernels.
     """
 
     def __init__(self, rows: Rows, device: str, repeats: int):
         self._rows, self._device, self._repeats = rows, device, repeats
 
     def run(self, cases: Iterable[Case], part: str, setting: str, implementation: str, calls: int = 1) -> None:
-        """All cases of an implementation; one that fails ends them and leaves a row."""
-        place = {"part": part, "setting": setting, "implementation": implementation}
+        """Times all cases of an implementation; stops at the first failure and writes a row with the reason."""
+        labels = {"part": part, "setting": setting, "implementation": implementation}
         try:
             for what, function in cases:
-                self.one(function, calls, **place, what=what)
+                self.one(function, calls, **labels, what=what)
         except (RuntimeError, FastSDFError) as error:
-            self._rows.add(**place, note=f"failed: {_short(error)}")
+            self._rows.add(**labels, note=f"failed: {_short(error)}")
 
     def one(self, function: Any, calls: int = 1, **cells: object) -> None:
-        """One case."""
+        """Times one case and writes its row."""
         if not self._repeats:
             function()
             return
@@ -67,7 +74,7 @@ class Bench:
         self._rows.add(**cells, **timing.row())
 
     def failed(self, error: Exception, **cells: object) -> None:
-        """A row for a case that does not run."""
+        """Writes a row for a case that does not run."""
         self._rows.add(**cells, note=f"failed: {_short(error)}")
 
 
@@ -76,13 +83,13 @@ def _short(error: Exception) -> str:
 
 
 def usable_backends(names: Iterable[str], device: str) -> list[Backend]:
-    """Those of these backends that run on a device in float32; the others are named with the reason."""
+    """Loads the named backends that run on a device; prints the reason for each one that cannot be loaded."""
     found = []
     for name in names:
         try:
             backend = load_backend(name)
         except FastSDFError as error:
-            typer.echo(f"# without {name}: {_short(error)}", err=True)
+            typer.echo(f"# skipping {name}: {_short(error)}", err=True)
             continue
         if device.partition(":")[0] in backend.info.devices:
             found.append(backend)
@@ -90,7 +97,7 @@ def usable_backends(names: Iterable[str], device: str) -> list[Backend]:
 
 
 def sweep(bench: Bench, setting: Setting, name: str, tiles: list[str], device: str) -> None:
-    """The network's two kernels under each tile ``block,warps[,programs per core[,registers]]``."""
+    """Times both kernels of the network with each tile ``block,warps[,programs per core[,registers]]``."""
     if not has_triton(torch.device(device)):
         return
     from fastsdf.field.triton.network import Tile
@@ -102,12 +109,12 @@ def sweep(bench: Bench, setting: Setting, name: str, tiles: list[str], device: s
         cells = {"part": "tiles", "setting": name, "implementation": "triton", "tile": text.replace(",", " ")}
         try:
             bench.one(lambda run=run, tile=tile: run(tile), calls=5, **cells, what=f"network {direction}")
-        except Exception as error:  # whatever the compiler raises; the other tiles still count
+        except Exception as error:  # the compiler raises many types; the other tiles must still run
             bench.failed(error, **cells, what=f"network {direction}")
 
 
 def own_networks(bench: Bench, setting: Setting, name: str, backends: list[Backend]) -> None:
-    """tiny-cuda-nn's modules, with both orders of the taps in memory."""
+    """Times tiny-cuda-nn's own modules, with both orders of the taps in memory."""
     if not any(backend.info.name == "tcnn" for backend in backends):
         return
     from benchmarks.speed import tcnn_models
@@ -123,7 +130,7 @@ def own_networks(bench: Bench, setting: Setting, name: str, backends: list[Backe
 
 
 def settings(grid: GridSpec, width: int, layers: int, points: int) -> dict[str, Setting]:
-    """The spec at h of one finest cell and of 1/256."""
+    """The settings of the part ``spec``: h of one finest cell, and h = 1/256 of the cube."""
     finest = grid.cell_size(grid.num_levels)
     return {
         "h = 1 finest cell": Setting(grid, width, layers, points, finest),
@@ -132,12 +139,16 @@ def settings(grid: GridSpec, width: int, layers: int, points: int) -> dict[str, 
 
 
 def main(
-    out: Annotated[Path | None, typer.Option(help="CSV file; without one, standard output")] = None,
-    part: Annotated[list[str] | None, typer.Option(help=f"{', '.join(PARTS)} or accuracy")] = None,
-    backend: Annotated[list[str] | None, typer.Option(help="backends; all that run here")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file; default: standard output")] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help=f"{', '.join(PARTS)} or accuracy; may be given several times")
+    ] = None,
+    backend: Annotated[list[str] | None, typer.Option(help="backend; may be given several times; default: all")] = None,
     tile: Annotated[list[str] | None, typer.Option(help="block,warps[,programs per core[,registers]]")] = None,
     device: str = "auto",
-    points: Annotated[int | None, typer.Option(help="of the spec; 2^18 on CUDA, 2^12 on a CPU")] = None,
+    points: Annotated[
+        int | None, typer.Option(help="points of the part spec; default: 2^18 on CUDA, 2^12 on a CPU")
+    ] = None,
     levels: int = 16,
     log2_table_size: int = 19,
     base: int = 16,
@@ -145,14 +156,14 @@ def main(
     width: int = 64,
     layers: int = 2,
     repeats: int = 20,
-    compile_only: Annotated[bool, typer.Option("--compile", help="run everything once, time nothing")] = False,
+    compile_only: Annotated[bool, typer.Option("--compile", help="run every case once without timing")] = False,
 ) -> None:
-    """See the top of the file."""
+    """Times the chosen parts."""
     device = choose_device(device)
     chosen = part or list(PARTS)
     unknown = set(chosen) - {*PARTS, "accuracy"}
     if unknown:
-        raise typer.BadParameter(f"no such parts: {sorted(unknown)}")
+        raise typer.BadParameter(f"unknown parts {sorted(unknown)}; choose from {', '.join(PARTS)}, accuracy")
     backends = usable_backends(backend or BACKEND_NAMES, device)
     grid = GridSpec(levels, 2, log2_table_size, base, finest)
     facts = {**environment(device), "spec": f"{grid}, network {layers} x {width}"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far gradient, Laplacian and the weights' gradients of each backend are from float64, part of `step.py`."""
+"""Measures the errors of each backend against float64: gradient, Laplacian and the gradients of the weights."""
 
 import torch
 from torch import Tensor
@@ -13,18 +13,19 @@ from fastsdf.training.adam import Adam, ParameterGroup
 from fastsdf.training.backend_kernels import adam_update_for
 
 ACCURACY_COLUMNS = ("implementation", "h", "quantity", "relative_error", "median_error")
-INVERSE_STEPS = (64, 256, 1024)
-POINTS = 8191
+INVERSE_STEPS = (64, 256, 1024)  # 1 / h, h in edges of the cube; chosen: coarse, medium and fine
+POINTS = 8191  # odd, so that the last block of a kernel is not full
+# Chosen: a fit that resembles a distance, in seconds on either device.
 FIT_STEPS = {"cuda": 300, "cpu": 60}
 FIT_POINTS = {"cuda": 1 << 16, "cpu": 1 << 12}
-CENTER, RADIUS = 0.1, 0.5
+CENTER, RADIUS = 0.1, 0.5  # of the sphere, unit frame; chosen: off the centre of the cube
 
 
 def accuracy_rows(rows: Rows, grid: GridSpec, width: int, layers: int, backends: list[Backend], device: str) -> None:
-    """Writes rows of errors after a short fit of |x - c| - r by the first backend.
+    """Fits the distance to a sphere, |x - c| - r, with the first backend and writes the errors of all backends.
 
-    ``relative_error`` is the norm of the difference over the norm of the float64 result; ``median_error`` the median
-    of the magnitudes of one over that of the other. h is in edges of the grid's cube.
+    ``relative_error`` is the norm of the difference divided by the norm of the float64 result; ``median_error`` is the
+    median magnitude of the difference divided by the median magnitude of the result. h is in edges of the grid's cube.
     """
     spec = FieldSpec(grid, width, layers, softplus_beta=100.0)
     fitted = fit_sphere(HashGridSDF(spec, backends[0], torch.Generator().manual_seed(1)).to(device))
@@ -47,7 +48,7 @@ def accuracy_rows(rows: Rows, grid: GridSpec, width: int, layers: int, backends:
 
 
 def fit_sphere(field: HashGridSDF) -> HashGridSDF:
-    """The field after some steps towards the distance to a sphere."""
+    """Trains the field for some steps on the distance to a sphere."""
     device = field.table.device
     optimizer = Adam([ParameterGroup(list(field.parameters()), 2e-3)], adam_update_for(field.backend.info))
     generator = torch.Generator(device).manual_seed(4)
@@ -60,14 +61,17 @@ def fit_sphere(field: HashGridSDF) -> HashGridSDF:
 
 
 def twin(field: HashGridSDF, backend: Backend) -> HashGridSDF:
-    """The same weights on another backend."""
+    """A copy of the field that uses another backend."""
     other = HashGridSDF(field.spec, backend, torch.Generator()).to(field.table.device)
     other.load_state_dict(field.state_dict())
     return other
 
 
 def derivatives(field: HashGridSDF, x: Tensor, step: float) -> dict[str, Tensor]:
-    """u with its gradient and Laplacian, and the gradient of mean (|grad u| - 1 - h lap u)^2 + u^2 to every weight."""
+    """u, its gradient, its Laplacian, and the gradients of a loss with respect to every weight.
+
+    The loss is the mean of (|grad u| - 1 - h lap u)^2 plus the mean of u^2.
+    """
     stencil, _ = field.stencil(x, x[:0], field.spec.grid.num_levels, 1.0, step)
     residual = stencil.gradient.norm(dim=1) - 1 - step * stencil.laplacian
     loss = residual.square().mean() + stencil.sdf.square().mean()
@@ -77,7 +81,7 @@ def derivatives(field: HashGridSDF, x: Tensor, step: float) -> dict[str, Tensor]
 
 
 def errors(found: Tensor, expected: Tensor) -> tuple[float, float]:
-    """Norm and median of the difference, relative to what is expected."""
+    """Relative norm and relative median of the difference between a result and the expected one."""
     difference = found.detach().double() - expected.detach()
     norm = difference.norm() / expected.norm()
     touched = expected[expected != 0].abs()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `step.py` times: the viscous eikonal step of one field on several backends, the kernels alone, whole steps."""
+"""The cases of `step.py`: viscous eikonal steps of a field, the kernels of the fused field, whole training steps."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ from fastsdf.training.session import new_state
 from fastsdf.training.step import step_settings, train_step
 
 Case = tuple[str, Callable[[], Any]]
-ROOM_M = (6.0, 5.0, 3.0)
-ROOM_POINTS = 300_000
+ROOM_M = (6.0, 5.0, 3.0)  # chosen: a living room
+ROOM_POINTS = 300_000  # chosen: as many as the scans of the accuracy benchmark
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A field and how it is asked.
+    """A field and the points at which it is evaluated.
 
     Attributes:
-        grid: its hash grid.
-        width, layers: its network.
-        points: with a stencil.
+        grid: hash grid of the field.
+        width, layers: hidden units per layer and hidden layers of its network.
+        points: number of points, each with a stencil.
         step: tap distance h, in edges of the grid's cube.
     """
 
@@ -48,12 +48,12 @@ class Setting:
 
     @property
     def unit_step(self) -> float:
-        """h in the frame of the points."""
+        """The tap distance h in the unit frame, in which the points are given."""
         return 2 * GRID_REACH * self.step
 
 
 def make_field(setting: Setting, backend: Backend, device: str) -> HashGridSDF:
-    """A field with a table that is not near zero, and a softplus of the default sharpness."""
+    """A field with random table entries in [-0.1, 0.1] and a softplus of the default sharpness."""
     spec = FieldSpec(setting.grid, setting.width, setting.layers, softplus_beta=100.0)
     field = HashGridSDF(spec, backend, torch.Generator().manual_seed(0)).to(device)
     with torch.no_grad():
@@ -62,13 +62,13 @@ def make_field(setting: Setting, backend: Backend, device: str) -> HashGridSDF:
 
 
 def draw_points(setting: Setting, device: str) -> Tensor:
-    """Points spread over 0.9 of the cube's edge."""
+    """Random points (n, 3) in the inner 90% of the cube along each axis."""
     unit = torch.rand(setting.points, 3, device=device, generator=torch.Generator(device).manual_seed(2))
     return 0.9 * GRID_REACH * (2 * unit - 1)
 
 
 def field_cases(setting: Setting, backend: Backend, device: str) -> Iterator[Case]:
-    """Forward, and forward and backward, of seven taps and of one; the encoding and Adam alone."""
+    """Yields forward and forward plus backward passes of seven taps and of one, the encoding alone, and Adam alone."""
     field, x = make_field(setting, backend, device), draw_points(setting, device)
     params, h, levels = list(field.parameters()), setting.unit_step, setting.grid.num_levels
 
@@ -92,16 +92,16 @@ def field_cases(setting: Setting, backend: Backend, device: str) -> Iterator[Cas
     taps = ((x[:, None] + offsets).reshape(-1, 3) / (2 * GRID_REACH) + 0.5).contiguous()
     yield "encode 7 taps one by one", without_grad(lambda: backend.encode(taps, field.table, setting.grid, levels))
     encoded = backend.encode(taps, field.table, setting.grid, levels)
-    toward = torch.ones_like(encoded)
+    upstream = torch.ones_like(encoded)
     yield (
         "encode 7 taps one by one, backward",
-        lambda: torch.autograd.grad(encoded, field.table, toward, retain_graph=True),
+        lambda: torch.autograd.grad(encoded, field.table, upstream, retain_graph=True),
     )
     yield "adam of the table", adam_case(field, step(residual)[0])
 
 
 def adam_case(field: HashGridSDF, grad: Tensor) -> Callable[[], None]:
-    """One optimiser step of the table with the gradient of a step."""
+    """A function that makes one optimiser step of the table with a given gradient."""
     table = field.table.detach().clone()
     moments = Moments(torch.zeros_like(table), torch.zeros_like(table))
     one = torch.ones((), device=table.device)
@@ -110,7 +110,7 @@ def adam_case(field: HashGridSDF, grad: Tensor) -> Callable[[], None]:
 
 
 def kernel_cases(setting: Setting, device: str) -> Iterator[Case]:
-    """The parts of the fused field: encoding and network, forward and backward."""
+    """Yields each kernel of the fused field alone: encoding and network, forward and backward."""
     if not has_triton(torch.device(device)):
         return
     from fastsdf.field.triton.stencil_encode import stencil_backward, stencil_forward
@@ -132,7 +132,7 @@ def kernel_cases(setting: Setting, device: str) -> Iterator[Case]:
 
 
 class FusedParts:
-    """Inputs of the fused field's kernels, and the network's two passes with a tile of choice."""
+    """The inputs of the fused field's kernels, and both passes of its network with any tile."""
 
     def __init__(self, setting: Setting, device: str):
         from fastsdf.field.backends.triton_gpu import TritonBackend
@@ -159,16 +159,16 @@ class FusedParts:
         )
 
     def network_forward(self, tile: Any = None) -> Any:
-        """u with its gradient and Laplacian."""
+        """Runs the forward kernel: u with its gradient and Laplacian."""
         return self._kernels.network_forward(self.x, self.encoded, self.network, self.step, tile)
 
     def network_backward(self, tile: Any = None) -> Any:
-        """The gradients of that."""
+        """Runs the backward kernel: the gradients of the forward pass."""
         return self._kernels.network_backward(self.x, self.encoded, self.network, self.step, self.grads, tile)
 
 
 def room_config(device: str, backend: Backend) -> FitConfig:
-    """What a fit chooses for the synthetic room, all levels from the start."""
+    """The settings that a fit chooses for the synthetic room, with all levels active from the start."""
     settings = ["training.levels.unlock_end=0", "operators.mode=central"]
     config = load_config(None, (), settings, device=device, backend=backend.info.name)
     area = 2 * (ROOM_M[0] * ROOM_M[1] + ROOM_M[1] * ROOM_M[2] + ROOM_M[2] * ROOM_M[0])
@@ -177,7 +177,7 @@ def room_config(device: str, backend: Backend) -> FitConfig:
 
 
 def room_surface() -> SurfacePoints:
-    """Points on the six sides of a box with the proportions of the room, normals into it."""
+    """Points on the six sides of a box with the proportions of the room; the normals point inwards."""
     rng = np.random.default_rng(0)
     half = np.array(ROOM_M) / max(ROOM_M)
     side = half.prod() / half
@@ -191,7 +191,7 @@ def room_surface() -> SurfacePoints:
 
 
 def room_cases(backend: Backend, device: str) -> Iterator[Case]:
-    """Whole training steps of the room: sampling, losses, gradients, Adam; eager and as a replayed graph."""
+    """Yields whole training steps of the room (sampling, losses, gradients, Adam), eager and as a CUDA graph."""
     config = room_config(device, backend)
     spec = FieldSpec.from_config(config.field, max(ROOM_M) / 2)
     state = new_state(spec, room_surface(), config, backend, device)
@@ -213,7 +213,7 @@ def room_cases(backend: Backend, device: str) -> Iterator[Case]:
 
 
 def without_grad(function: Callable[[], Any]) -> Callable[[], Any]:
-    """The function outside of autograd."""
+    """Wraps a function so that it runs without autograd."""
 
     def run() -> Any:
         with torch.no_grad():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""tiny-cuda-nn by itself at the spec of `step.py`, its users' fastest way: import this only where it runs.
+"""Fields made of tiny-cuda-nn's own modules, in the configuration of `step.py`; the import needs tinycudann.
 
-Its network has no biases and takes no positions; its ReLU is faster than its softplus. Both favour it. h and the points
-are in edges of the grid's cube.
+Two differences favour tiny-cuda-nn: its network has no biases and no positions as inputs, and it uses ReLU, which is
+faster than softplus. Lengths (h and the points) are in edges of the grid's cube.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from fastsdf.field.network import GRID_REACH
 
 
 class FullyFused(nn.Module):
-    """Its float16 encoding and network as one module, with or without its JIT fusion."""
+    """The float16 encoding and the fully fused network of tiny-cuda-nn as one module, with or without JIT fusion."""
 
     def __init__(self, setting: Setting, jit: bool):
         super().__init__()
@@ -40,7 +40,7 @@ class FullyFused(nn.Module):
 
 
 class FloatEncoding(nn.Module):
-    """Its float32 encoding with a network of torch."""
+    """The float32 encoding of tiny-cuda-nn with a network of torch."""
 
     def __init__(self, setting: Setting):
         super().__init__()
@@ -56,7 +56,7 @@ class FloatEncoding(nn.Module):
 
 
 def models(setting: Setting) -> Iterator[tuple[str, Callable[[], nn.Module], bool]]:
-    """Name, maker, and whether torch's products may use TF32, of every variant."""
+    """Yields the name of each variant, a function that makes it, and whether torch may use TF32 for matrix products."""
     yield "tiny-cuda-nn, fp16 fully fused", lambda: FullyFused(setting, False), False
     if tinycudann.supports_jit_fusion():
         yield "tiny-cuda-nn, fp16 fully fused, JIT", lambda: FullyFused(setting, True), False
@@ -65,7 +65,7 @@ def models(setting: Setting) -> Iterator[tuple[str, Callable[[], nn.Module], boo
 
 
 def stencil_points(x: Tensor, h: float, by_point: bool) -> Tensor:
-    """(7n, 3): the taps of a point side by side, or all points of a tap."""
+    """Taps (7n, 3) of a central stencil around points (n, 3), sorted by point or by tap."""
     arms = h * torch.eye(3, device=x.device)
     offsets = torch.cat([torch.zeros(1, 3, device=x.device), arms, -arms])
     taps = x[:, None] + offsets if by_point else x[None] + offsets[:, None]
@@ -73,7 +73,7 @@ def stencil_points(x: Tensor, h: float, by_point: bool) -> Tensor:
 
 
 def model_cases(model: nn.Module, setting: Setting, by_point: bool) -> Iterator[Case]:
-    """The cases of `step_cases.field_cases` that do not need a `HashGridSDF`."""
+    """Yields the cases of `step_cases.field_cases` that do not need a `HashGridSDF`."""
     x, h = draw_points(setting, "cuda") / (2 * GRID_REACH) + 0.5, setting.step
 
     def stencil() -> tuple[Tensor, Tensor]:
@@ -96,6 +96,6 @@ def model_cases(model: nn.Module, setting: Setting, by_point: bool) -> Iterator[
 
 
 def jit_note(model: nn.Module) -> str:
-    """Whether tiny-cuda-nn has turned its JIT fusion off, as it does when its compilation fails."""
-    asked = isinstance(model, FullyFused)
-    return f"JIT {'on' if model.model.jit_fusion else 'off'} at the end" if asked else ""
+    """Tells whether JIT fusion is still on; tiny-cuda-nn turns it off when its compilation fails."""
+    has_jit = isinstance(model, FullyFused)
+    return f"JIT {'on' if model.model.jit_fusion else 'off'} at the end" if has_jit else ""

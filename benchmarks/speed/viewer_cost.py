@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Measures the cost of ``fit --view`` in one training, whose blocks of steps alternate between three kinds.
+"""Measures what ``fit --view`` costs, in one training whose blocks of steps alternate between three modes.
 
     OMP_WAIT_POLICY=PASSIVE python -m benchmarks.speed.viewer_cost data/room.ply
 
-``plain``: without a viewer; ``alone``: with a viewer, but no client; ``viewed``: with a client in a process of its own,
-which receives everything that a browser would and draws nothing. Reported per step are wall-clock time and CPU time of
-all threads of this process; other load on the machine disturbs the latter less. The order changes with every round.
+The modes are ``plain`` (no viewer), ``alone`` (a viewer without a client) and ``viewed`` (a viewer with a client in
+another process, which receives everything that a browser would but draws nothing). The output is the wall time and the
+CPU time of all threads of this process, per step. Other programs on the machine disturb the CPU time less. The order of
+the modes changes in every round.
 """
 
 import argparse
@@ -26,49 +27,49 @@ from fastsdf.training.session import Session, start_fit
 from fastsdf.viewer.growing import GrowingSurface
 from fastsdf.viewer.server import close_server, open_server
 
-KINDS = ("plain", "alone", "viewed")
-TIMEOUT_S = 20.0  # for a client to connect or disconnect; chosen: a process starts within some seconds
+MODES = ("plain", "alone", "viewed")
+TIMEOUT_S = 20.0  # seconds for a client to connect or disconnect; chosen: a process starts within a few seconds
 
 
 class Block(NamedTuple):
-    """Milliseconds per step of a block."""
+    """Wall time and CPU time per step of a block, milliseconds."""
 
     wall_ms: float
     processor_ms: float
 
 
 def main() -> None:
-    """Train, and print a table."""
+    """Train in blocks and print the times of every block and their means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan", type=Path)
-    parser.add_argument("--block", type=int, default=100, help="steps of a block")
-    parser.add_argument("--rounds", type=int, default=6, help="blocks of each kind, at most what the training has")
+    parser.add_argument("--block", type=int, default=100, help="steps per block")
+    parser.add_argument("--rounds", type=int, default=6, help="blocks per mode; at most as many as the training has")
     given = parser.parse_args()
     config = load_config()
     session = start_fit(prepare_scan(read_point_cloud(given.scan), config), config)
     server = open_server("127.0.0.1", 0)
     grow = GrowingSurface(server, session)
-    blocks: dict[str, list[Block]] = {kind: [] for kind in KINDS}
+    blocks: dict[str, list[Block]] = {mode: [] for mode in MODES}
     assert session.config.training.steps is not None
-    rounds = min(given.rounds, session.config.training.steps // (given.block * len(KINDS)))
+    rounds = min(given.rounds, session.config.training.steps // (given.block * len(MODES)))
     for number in range(rounds):
-        for kind in (*KINDS[number % 3 :], *KINDS[: number % 3]):
-            blocks[kind].append(run_block(session, grow, server, kind, given.block))
-            typer.echo("{:10} {:.2f} ms, processor {:.2f} ms".format(kind, *blocks[kind][-1]))
+        for mode in (*MODES[number % 3 :], *MODES[: number % 3]):
+            blocks[mode].append(run_block(session, grow, server, mode, given.block))
+            typer.echo("{:10} {:.2f} ms, CPU {:.2f} ms".format(mode, *blocks[mode][-1]))
     report(blocks, grow, rounds * given.block)
     close_server(server)
 
 
-def run_block(session: Session, grow: GrowingSurface, server: object, kind: str, steps: int) -> Block:
-    """Run and time the next steps of a training."""
-    client = start_client(server) if kind == KINDS[2] else None
+def run_block(session: Session, grow: GrowingSurface, server: object, mode: str, steps: int) -> Block:
+    """Run the next steps of a training in one mode and time them."""
+    client = start_client(server) if mode == MODES[2] else None
     state, end = session.state, session.state.step + steps
 
     def ignore(_: Progress) -> None:
         pass
 
     began, worked = time.monotonic(), time.process_time()
-    callback = ignore if kind == KINDS[0] else grow
+    callback = ignore if mode == MODES[0] else grow
     train(state, session.config, callback, lambda _: None, lambda: state.step >= end)
     wall, processor = time.monotonic() - began, time.process_time() - worked
     taken = steps + state.step - end
@@ -87,22 +88,22 @@ def start_client(server: object) -> subprocess.Popen[bytes]:
 
 
 def wait_until(done: object) -> None:
-    """Wait until a function returns something true, at most 20 seconds."""
+    """Wait until a function returns a true value, at most `TIMEOUT_S` seconds."""
     until = time.monotonic() + TIMEOUT_S
     while not done() and time.monotonic() < until:  # type: ignore
         time.sleep(0.05)
 
 
 def report(blocks: dict[str, list[Block]], grow: GrowingSurface, steps: int) -> None:
-    """Print means over the blocks, and the time that the previews took."""
-    for kind, rows in blocks.items():
+    """Print the mean times of every mode, relative to the mode without a viewer, and the time spent on previews."""
+    for mode, rows in blocks.items():
         wall, processor = (statistics.mean(column) for column in zip(*rows, strict=True))
-        base = [statistics.mean(column) for column in zip(*blocks[KINDS[0]], strict=True)]
+        base = [statistics.mean(column) for column in zip(*blocks[MODES[0]], strict=True)]
         typer.echo(
-            f"{kind:10} {len(rows)} blocks, per step: {wall:.2f} ms ({wall / base[0] - 1:+.1%}), "
-            f"processor {processor:.2f} ms ({processor / base[1] - 1:+.1%})"
+            f"{mode:10} {len(rows)} blocks, per step: {wall:.2f} ms ({wall / base[0] - 1:+.1%}), "
+            f"CPU {processor:.2f} ms ({processor / base[1] - 1:+.1%})"
         )
-    viewed_s = 1e-3 * steps * statistics.mean(row.wall_ms for row in blocks[KINDS[2]])
+    viewed_s = 1e-3 * steps * statistics.mean(row.wall_ms for row in blocks[MODES[2]])
     typer.echo(f"{grow.pictures} previews, {grow.seconds:.2f} s of {viewed_s:.1f} s viewed")
 
 

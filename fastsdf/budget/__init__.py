@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Budgets of time and memory: what a fit will cost here, and settings that keep to a budget.
+"""Budgets of time and memory: predicts what a fit costs and chooses settings that keep within a budget.
 
-In: a prepared scan and limits. Out: a session with smaller settings, and the plan. Start reading at `plan`.
+Input: a prepared scan and limits. Output: a session with smaller settings, and the plan. Start reading at `plan`.
 """

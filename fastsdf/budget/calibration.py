@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How fast this very device trains and evaluates a field: a few steps and values, timed, and undone."""
+"""Measures how fast this device trains and evaluates a field, by timing a few steps and evaluations."""
 
 import copy
 import statistics
@@ -16,18 +16,19 @@ from fastsdf.training.loop import step_runner
 from fastsdf.training.session import Session
 from fastsdf.training.step import TrainState
 
-WARM_STEPS = 3
-TIMED_STEPS = 8
-VALUES, VALUE_ROUNDS = 1 << 16, 7  # of which the median counts: others may use the device for a moment
+WARM_STEPS = 3  # untimed steps that compile kernels and fill caches
+TIMED_STEPS = 8  # steps whose mean time counts; chosen to take well under a second on a GPU
+VALUES = 1 << 16  # field values per timed evaluation
+VALUE_ROUNDS = 7  # evaluations, of which the median counts: other programs may use the device for a moment
 
 
 def measure_speed(session: Session) -> Speed:
-    """Seconds per step and per value of a session, which stays as it is."""
+    """Measures the seconds per training step and per field value of a session; the session does not change."""
     return Speed(measure_step(session, session.config), measure_value(session))
 
 
 def measure_step(session: Session, config: FitConfig) -> float:
-    """Seconds of a training step of a session under a resolved configuration, all levels active."""
+    """Measures the seconds of a training step under a resolved configuration, with all levels active."""
     training = config.training
     levels = training.levels.model_copy(update={"unlock_end": 0.0})
     short = training.model_copy(update={"levels": levels, "steps": WARM_STEPS + TIMED_STEPS})
@@ -47,7 +48,7 @@ def measure_step(session: Session, config: FitConfig) -> float:
 
 @torch.no_grad()
 def measure_value(session: Session) -> float:
-    """Seconds of one value of a session's field, many at a time."""
+    """Measures the seconds per value of a session's field when many are evaluated at once."""
     field, surface = session.state.field, session.prepared.surface
     points = torch.as_tensor(surface.points[: min(VALUES, len(surface.points))])
     x = points.repeat(-(-VALUES // len(points)), 1)[:VALUES].to(field.table.device, field.table.dtype)
@@ -65,7 +66,7 @@ def measure_value(session: Session) -> float:
 
 @contextmanager
 def _undone(state: TrainState) -> Iterator[None]:
-    """Puts weights, optimiser, generator and batch back to where they were."""
+    """Restores weights, optimiser, random generator and batch size at the end of the block."""
     weights, optimizer = copy.deepcopy(state.field.state_dict()), copy.deepcopy(state.optimizer.state_dict())
     drawn, counts = state.sampler.generator.get_state(), state.sampler.counts
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Budgets of time and memory for a whole command: checked early, turned into settings, and reported."""
+"""Checks the budgets of a command, chooses settings that keep within them, and reports the plan."""
 
 import math
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from fastsdf.budget.calibration import measure_speed, measure_step, measure_value
-from fastsdf.budget.memory import GIB, MemoryPlan, Sizes, least_bytes, plan_memory, prepare_bytes
-from fastsdf.budget.time import Speed, TimePlan, Work, coarsening_for, least_seconds, plan_time
+from fastsdf.budget.memory import GIB, MemoryPlan, Sizes, min_bytes, plan_memory, prepare_bytes
+from fastsdf.budget.time import Speed, TimePlan, Work, coarsening_for, min_seconds, plan_time
 from fastsdf.config.models import FitConfig, SamplingConfig
 from fastsdf.errors import BudgetError
 from fastsdf.field.network import FieldSpec
@@ -18,19 +18,20 @@ from fastsdf.system.memory import release_memory, resident_bytes
 from fastsdf.training.disc_targets import pool_size
 from fastsdf.training.session import Session, resolve_for, start_fit
 
-ROUGH_S, ROUGH_S_PER_POINT = 6.0, 4e-5  # from a scan in memory to its mesh, at the very least
-READINGS = 20
+# A rough lower bound on the time from a scan in memory to its mesh; refuses only what is clearly impossible.
+MIN_FIT_S, MIN_FIT_S_PER_POINT = 6.0, 4e-5  # s, s per scan point
+READINGS = 20  # readings of the loss at least, so that the report's curves have enough points
 
 Row = tuple[str, Any, str]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Budgets of a command; None: none.
+    """Budgets of a command; None means no limit.
 
     Attributes:
-        time_s: seconds from its start to its end.
-        memory_bytes: peak resident memory.
+        time_s: seconds from the start of the command to its end.
+        memory_bytes: peak resident memory of the process.
     """
 
     time_s: float | None = None
@@ -38,50 +39,50 @@ class Limits:
 
 
 class Plan(NamedTuple):
-    """What was chosen for the budgets that there are."""
+    """The plans for the budgets that were given."""
 
     time: TimePlan | None = None
     memory: MemoryPlan | None = None
 
 
 def check_early(limits: Limits, points: int, elapsed_s: float) -> None:
-    """Refuses what cannot be, once a scan is read and before it is measured.
+    """Refuses budgets that cannot be met, after a scan is read and before it is prepared.
 
     Args:
         limits: the budgets.
-        points: of the scan.
+        points: number of points of the scan.
         elapsed_s: seconds since the command began.
 
     Raises:
         BudgetError: a budget is below a rough lower bound.
     """
-    least_s = elapsed_s + ROUGH_S + ROUGH_S_PER_POINT * points
-    if limits.time_s is not None and limits.time_s < least_s:
+    min_s = elapsed_s + MIN_FIT_S + MIN_FIT_S_PER_POINT * points
+    if limits.time_s is not None and limits.time_s < min_s:
         raise BudgetError(
-            f"--time-budget of {limits.time_s:g} s cannot be met: {elapsed_s:.1f} s have passed until the scan was "
-            f"read, and {points:,} points take about {math.ceil(least_s)} s in all at the very least"
+            f"--time-budget of {limits.time_s:g} s cannot be met: reading the scan took {elapsed_s:.1f} s, and "
+            f"{points:,} points take at least about {math.ceil(min_s)} s in total"
         )
-    least_bytes_ = prepare_bytes(resident_bytes(), points)
-    if limits.memory_bytes is not None and limits.memory_bytes < least_bytes_:
+    needed = prepare_bytes(resident_bytes(), points)
+    if limits.memory_bytes is not None and limits.memory_bytes < needed:
         raise BudgetError(
             f"--memory of {limits.memory_bytes / GIB:.2f} GiB is too little to prepare {points:,} points, which takes "
-            f"about {least_bytes_ / GIB:.2f} GiB: give more, or thin the scan"
+            f"about {needed / GIB:.2f} GiB: give more, or thin the scan"
         )
 
 
 def start_within(
     prepared: PreparedScan, config: FitConfig, limits: Limits, elapsed_s: Callable[[], float]
 ) -> tuple[Session, Plan]:
-    """A session at step 0 whose settings keep to the budgets.
+    """Returns a session at step 0 whose settings keep within the budgets, and the plan.
 
     Args:
-        prepared: the scan.
-        config: as asked for; steps, batch, tables, pool and mesh cells that it gives count as wanted.
+        prepared: the prepared scan.
+        config: settings that the user chose; its steps, batch, tables, pool and mesh cells are upper limits.
         limits: the budgets.
-        elapsed_s: clock, seconds since the command began.
+        elapsed_s: clock that returns the seconds since the command began.
 
     Raises:
-        BudgetError: a budget cannot be met; says which could.
+        BudgetError: a budget cannot be met; the message names the smallest one that can.
     """
     config, memory = _within_memory(prepared, config, limits.memory_bytes)
     if limits.time_s is None:
@@ -111,10 +112,10 @@ def _within_memory(
     )
     plan = plan_memory(budget, resident, spec, sizes)
     if plan is None:
-        least = least_bytes(resident, spec, sizes)
+        least = min_bytes(resident, spec, sizes)
         raise BudgetError(
             f"--memory of {budget / GIB:.2f} GiB cannot be met: this scan needs about {least / GIB:.2f} GiB with the "
-            f"smallest tables, steps and the coarsest mesh; {resident / GIB:.2f} GiB are taken once it is prepared"
+            f"smallest tables, steps and the coarsest mesh; the prepared scan alone takes {resident / GIB:.2f} GiB"
         )
     chosen = {
         "field": resolved.field.model_copy(update={"log2_table_size": plan.log2_table}),
@@ -136,16 +137,16 @@ def _within_time(session: Session, budget_s: float, elapsed_s: Callable[[], floa
 
     plan = plan_time(budget_s, elapsed_s(), work, speed, step_s)
     if plan is None:
-        least = math.ceil(least_seconds(elapsed_s(), work, speed, step_s))
+        least = math.ceil(min_seconds(elapsed_s(), work, speed, step_s))
         raise BudgetError(
-            f"--time-budget of {budget_s:g} s cannot be met: {elapsed_s():.1f} s have passed until training could "
-            f"start; the least for this scan on this device is about {least} s"
+            f"--time-budget of {budget_s:g} s cannot be met: {elapsed_s():.1f} s had passed when training could "
+            f"start; this scan needs about {least} s on this device"
         )
     return _settled(session, plan), plan
 
 
 def _settled(session: Session, plan: TimePlan) -> Session:
-    """The session with a plan's settings."""
+    """Returns the session with the settings of a plan."""
     config = session.config
     voxel = config.mesh.voxel_size_m
     assert voxel is not None
@@ -161,7 +162,7 @@ def _settled(session: Session, plan: TimePlan) -> Session:
 
 
 def _work(session: Session) -> Work:
-    """What is left to do of a session."""
+    """The work that remains for a session at step 0."""
     config, prepared = session.config, session.prepared
     steps, voxel = config.training.steps, config.mesh.voxel_size_m
     assert steps is not None and voxel is not None
@@ -170,7 +171,7 @@ def _work(session: Session) -> Work:
 
 
 def settle_mesh(session: Session, plan: TimePlan, elapsed_s: float) -> tuple[Session, TimePlan]:
-    """After training: a coarser mesh than planned where the time left, or the device's speed now, asks for it."""
+    """Coarsens the mesh after training if the time left or the present speed of the device requires it."""
     config, voxel = session.config, session.config.mesh.voxel_size_m
     assert voxel is not None
     further = coarsening_for(_work(session), Speed(plan.step_s, measure_value(session)), plan.mesh_until_s - elapsed_s)
@@ -182,7 +183,7 @@ def settle_mesh(session: Session, plan: TimePlan, elapsed_s: float) -> tuple[Ses
 
 
 def shrunk(sampling: SamplingConfig, share: float) -> SamplingConfig:
-    """A resolved sampling with a share of its points per step."""
+    """Returns a resolved sampling with a share of its points per step."""
     names = ("surface_points", "near_points", "uniform_points")
     counts = zip(names, _counts(sampling), strict=True)
     return sampling.model_copy(update={name: math.ceil(share * count) for name, count in counts})
@@ -195,7 +196,7 @@ def _counts(sampling: SamplingConfig) -> tuple[int, int, int]:
 
 
 def plan_rows(plan: Plan) -> list[Row]:
-    """A plan as rows of (name, value, unit)."""
+    """Returns a plan as rows (name, value, unit)."""
     rows: list[Row] = []
     if plan.memory:
         rows += [("predicted peak memory", plan.memory.peak / GIB, "GiB")]
@@ -203,25 +204,28 @@ def plan_rows(plan: Plan) -> list[Row]:
         rows += [("table entries per level", 1 << plan.memory.log2_table, "")]
     if plan.time:
         rows += [("predicted time", plan.time.total_s, "s"), ("steps", plan.time.steps, "")]
-        rows += [("... of which training", plan.time.train_s, "s"), ("... the mesh", plan.time.mesh_s, "s")]
+        rows += [
+            ("predicted time of training", plan.time.train_s, "s"),
+            ("predicted time of the mesh", plan.time.mesh_s, "s"),
+        ]
         rows += _chosen_rows(plan.time.share, plan.time.coarsening)
     return rows
 
 
 def _chosen_rows(share: float, coarsening: float) -> list[Row]:
-    return [("share of the points per step", share, ""), ("mesh cells, times the usual", coarsening, "")]
+    return [("share of the points per step", share, ""), ("factor on the mesh cells", coarsening, "")]
 
 
 def plan_report(limits: Limits, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Budgets and what was predicted and chosen for them, by budget, for run.json; empty without budgets."""
+    """Returns budgets, predictions and chosen settings for run.json, per budget; empty without budgets."""
     report: dict[str, dict[str, Any]] = {}
     if plan.time:
-        figures = ("elapsed_s", "step_s", "train_s", "mesh_s", "rest_s")
+        times = ("elapsed_s", "step_s", "train_s", "mesh_s", "rest_s")
         report["time"] = {
             "budget_s": limits.time_s,
             "predicted_s": round(plan.time.total_s, 2),
             "planned_steps": plan.time.steps,
-            **{name: round(getattr(plan.time, name), 4) for name in figures},
+            **{name: round(getattr(plan.time, name), 4) for name in times},
             "share_of_points": plan.time.share,
             "mesh_coarsening": round(plan.time.coarsening, 3),
         }
@@ -238,7 +242,7 @@ def plan_report(limits: Limits, plan: Plan) -> dict[str, dict[str, Any]]:
 
 
 def add_actual(report: dict[str, dict[str, Any]], seconds: float, steps: int, peak_gib: float) -> None:
-    """Adds what came of it to a `plan_report`: seconds of the command, steps taken, peak memory of the process."""
+    """Adds the measured values to a `plan_report`: seconds of the command, steps taken, peak memory in GiB."""
     if "time" in report:
         report["time"] |= {"actual_s": round(seconds, 2), "steps": steps}
     if "memory" in report:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line: one module for each command, behind the options of `app`.
+"""The commands of the command line: one module per command; `app` declares their options.
 
-In: what the user typed. Out: files, a table, an exit code. Start reading at `fit`.
+Input: the user's arguments. Output: files, tables on the console, an exit code. Start reading at `fit`.
 """

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The command line: parse, call, print. Heavy imports happen inside the commands."""
+"""The command-line interface: parses options, calls a command, prints errors.
+
+Each command imports its modules when it runs, so that ``--help`` starts quickly.
+"""
 
 import os
 import sys
@@ -17,7 +20,7 @@ from fastsdf.system.out_of_memory import never_a_traceback
 
 app = typer.Typer(
     name="fastsdf",
-    help="Large indoor point clouds to clean meshes.",
+    help="Reconstruct clean meshes from large indoor point clouds.",
     epilog="Start with: fastsdf fit scan.ply -o runs/scan",
     no_args_is_help=True,
     add_completion=True,
@@ -28,14 +31,16 @@ app.add_typer(config_app, name="config")
 
 Scans = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="SCAN", help="Point clouds, meshes to sample, folders of depth images."),
+    typer.Argument(metavar="SCAN", help="Point clouds, meshes (sampled to points) or folders of depth images."),
 ]
-Scene = Annotated[str | None, typer.Option(help="room (air inside the scan) or object (air around it).")]
-Sensor = Annotated[str | None, typer.Option(help="x,y,z of the scanner, for scans without positions.")]
-PoseFile = Annotated[Path | None, typer.Option(help="File of poses, for points with a 'view' index.")]
-Trajectory = Annotated[Path | None, typer.Option(help="File of lines 'time x y z', for points with times.")]
-Stride = Annotated[int | None, typer.Option(help="Use every n-th pixel of depth images both ways.")]
-ScanUnits = Annotated[str, typer.Option("--units", help="Units of the scan's coordinates: m, cm, mm, ft or in.")]
+Scene = Annotated[str | None, typer.Option(help="room (the air is inside the scan) or object (the air is around it).")]
+Sensor = Annotated[str | None, typer.Option(help="Position x,y,z of the scanner, for scans that do not store it.")]
+PoseFile = Annotated[Path | None, typer.Option(help="File of camera poses, for points with a 'view' index.")]
+Trajectory = Annotated[
+    Path | None, typer.Option(help="File of scanner positions, lines 'time x y z', for points with times.")
+]
+Stride = Annotated[int | None, typer.Option(help="Use every n-th row and column of depth images.")]
+ScanUnits = Annotated[str, typer.Option("--units", help="Unit of the scan's coordinates: m, cm, mm, ft or in.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -44,19 +49,19 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")]
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
 
 
 @app.callback()
 def _root(version: Version = False) -> None:
-    """Large indoor point clouds to clean meshes."""
+    """Reconstruct clean meshes from large indoor point clouds."""
 
 
 @app.command(epilog="Example: fastsdf fit room.ply -o runs/room --voxel-size 0.01")
 def fit(
     scans: Scans = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Run folder (default: runs/<scan name>).")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Resume the interrupted fit in this run folder.")] = None,
     preset: Preset = None,
     config: ConfigFiles = None,
     assign: Assignments = None,
@@ -67,21 +72,24 @@ def fit(
     stride: Stride = None,
     units: ScanUnits = "m",
     voxel_size: VoxelSize = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of training steps.")] = None,
     backend: Annotated[str | None, typer.Option(help="Compute backend; see 'fastsdf doctor'.")] = None,
     device: Device = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     time_budget: TimeBudget = None,
     memory: Memory = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Also write report.html (needs matplotlib, jinja2).")
+        bool, typer.Option("--report", help="Also write report.html into the run folder (needs matplotlib, jinja2).")
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--view", help="Show the surface in a browser as it grows, then the run (needs viser).")
+        bool,
+        typer.Option(
+            "--view", help="Show the surface in a browser during training, then the finished run (needs viser)."
+        ),
     ] = False,
     port: Port = 8080,
 ) -> None:
-    """Reconstruct a surface from a scan: writes mesh.ply, config.yaml, run.json and checkpoint.pt into a run folder."""
+    """Reconstruct a surface from a scan; write mesh.ply, config.yaml, run.json, checkpoint.pt to a folder."""
     from fastsdf.commands.fit import fit_scan, resume_run
     from fastsdf.config.loading import load_config
 
@@ -90,12 +98,13 @@ def fit(
         given = (*given, trajectory, time_budget, memory)
         if units != "m" or any(value is not None and value != [] for value in (*given, seed)):
             raise InputError(
-                "--resume uses the run's own scan, folder and settings; leave SCAN and options out, except --device"
+                "--resume uses the run's own scan, folder and settings; give no SCAN and no option except --device, "
+                "--report, --view and --port"
             )
         resume_run(resume, report, port if watch else None, device)
         return
     if not scans:
-        raise InputError("no scan given; write: fastsdf fit SCAN -o RUN")
+        raise InputError("no scan given; run: fastsdf fit SCAN -o RUN")
     settings = load_config(
         preset,
         config or (),
@@ -127,14 +136,14 @@ def info(
     device: Device = None,
     time_budget: TimeBudget = None,
     memory: Memory = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the values to this JSON file.")] = None,
 ) -> None:
-    """Say what a scan holds and what a fit would choose for it."""
+    """Show what a scan contains and which settings a fit would choose for it."""
     from fastsdf.commands.info import print_info
     from fastsdf.config.loading import load_config
 
     if not scans:
-        raise InputError("no scan given; write: fastsdf info SCAN")
+        raise InputError("no scan given; run: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
     reading = _reading(sensor, poses, trajectory, stride, units)
     print_info(scans, settings, reading, json, limits(time_budget, memory))
@@ -148,11 +157,13 @@ app.command(epilog="Example: fastsdf view runs/room --open")(view)
 @app.command("report", epilog="Example: fastsdf report runs/room -o room.html")
 def report_(
     run: Annotated[Path, typer.Argument(help="Run folder of a fit.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="HTML file (default: report.html in RUN).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="HTML file to write (default: report.html in RUN).")
+    ] = None,
     up: Annotated[str, typer.Option(help="Axis of the scan that points up: x, y, z, -x, -y or -z.")] = "z",
     device: Device = None,
 ) -> None:
-    """Write a page about a run: pictures, sections of the field, training curves, figures."""
+    """Write an HTML page about a run: pictures, sections of the field, training curves, metrics."""
     from fastsdf.commands.report import report_run
 
     report_run(run, out, device or "auto", up)
@@ -160,12 +171,12 @@ def report_(
 
 @app.command(epilog="Example: fastsdf demo --open")
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder to write.")] = Path("runs/demo"),
     assign: Assignments = None,
     device: Device = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
-    """Reconstruct the bundled scan: writes a run folder with mesh.ply and report.html."""
+    """Reconstruct the bundled scan; write a run folder with mesh.ply and report.html."""
     from fastsdf.commands.demo import run_demo
 
     run_demo(out, assign or (), device, show)
@@ -174,19 +185,19 @@ def demo(
 @app.command("eval", epilog="Example: fastsdf eval runs/room/mesh.ply --reference truth.ply --json scores.json")
 def evaluate(
     mesh: Annotated[Path, typer.Argument(help="Mesh to score.")],
-    reference: Annotated[Path, typer.Option(help="True surface: a mesh, or a dense point cloud.")],
+    reference: Annotated[Path, typer.Option(help="Ground-truth surface: a mesh or a dense point cloud.")],
     observed: Annotated[
         Path | None,
         typer.Option(
-            help="Points of the surface that could be seen: the recall side. "
-            "A PLY may mark them by properties thin and planar."
+            help="Points of the surface that the scanner could see; recall is measured at them. "
+            "A PLY may label them by the properties thin and planar."
         ),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="Named set of metrics.")] = "room",
-    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the surface samples.")] = 0,
+    protocol: Annotated[str, typer.Option(help="Protocol: the named settings of the metrics.")] = "room",
+    json: Annotated[Path | None, typer.Option("--json", help="Also write the metrics to this JSON file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random surface samples.")] = 0,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Also write a page with error maps (needs matplotlib, jinja2).")
+        Path | None, typer.Option("--html", help="Also write an HTML page with error maps (needs matplotlib, jinja2).")
     ] = None,
     up: Annotated[str, typer.Option(help="Axis that points up on the page: x, y, z, -x, -y or -z.")] = "z",
 ) -> None:
@@ -199,7 +210,7 @@ def evaluate(
 
 @app.command()
 def doctor() -> None:
-    """Say which devices, backends and readers work here, and why the others do not."""
+    """Show which devices, backends and file readers work on this machine, and why the others do not."""
     from fastsdf.commands.doctor import print_doctor
 
     print_doctor()
@@ -208,7 +219,7 @@ def doctor() -> None:
 def _reading(
     sensor: str | None, poses: Path | None, trajectory: Path | None, stride: int | None, units: str
 ) -> dict[str, Any]:
-    """Options of `fastsdf.io.read_point_cloud`."""
+    """Collects the options of `fastsdf.io.read_point_cloud`."""
     position = _position(sensor)
     return {"sensor": position, "poses": poses, "trajectory": trajectory, "stride": stride, "units": units}
 
@@ -219,15 +230,15 @@ def _position(text: str | None) -> tuple[float, float, float] | None:
     try:
         x, y, z = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"--sensor '{text}': write three numbers, e.g. --sensor 1.2,0.5,1.6") from error
+        raise InputError(f"--sensor is '{text}'; give three numbers, e.g. --sensor 1.2,0.5,1.6") from error
     return x, y, z
 
 
 def main() -> None:
-    """Entry point: runs the app; errors become one line on stderr and their exit code.
+    """Runs the app; prints an error as one line on stderr and ends with its exit code.
 
-    Idle OpenMP threads are told to sleep rather than spin (unless the user says otherwise): torch and numba keep thread
-    pools of their own, which would spin on each other's cores.
+    Idle OpenMP threads sleep instead of spinning, unless OMP_WAIT_POLICY is set: torch and numba each keep a thread
+    pool, and spinning threads of one pool would take cores from the other.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:

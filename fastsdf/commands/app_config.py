@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The options that make a configuration, and the commands that show it. Heavy imports happen inside."""
+"""The options that choose a configuration, and the commands ``fastsdf config show`` and ``presets``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,17 +8,22 @@ import typer
 
 Preset = Annotated[
     list[str] | None,
-    typer.Option("--preset", help="Named settings; see 'fastsdf config presets' (repeatable, later ones win)."),
+    typer.Option(
+        "--preset", help="Named settings; see 'fastsdf config presets' (repeatable; later ones override earlier ones)."
+    ),
 ]
-ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file with settings (repeatable).")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, e.g. training.steps=2000.")]
+ConfigFiles = Annotated[list[Path] | None, typer.Option("--config", help="YAML file of settings (repeatable).")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One setting section.key=value, e.g. training.steps=2000 (repeatable)."),
+]
 
-config_app = typer.Typer(help="Show what a fit would be told.", no_args_is_help=True)
+config_app = typer.Typer(help="Show the settings and presets of a fit.", no_args_is_help=True)
 
 
 @config_app.command("show")
 def config_show(preset: Preset = None, config: ConfigFiles = None, assign: Assignments = None) -> None:
-    """Print the settings that a fit would start from (null: chosen from the scan and the device)."""
+    """Print the settings that a fit would use (null: chosen from the scan and the device)."""
     import yaml
 
     from fastsdf.config.loading import load_config
@@ -29,7 +34,7 @@ def config_show(preset: Preset = None, config: ConfigFiles = None, assign: Assig
 
 @config_app.command("presets")
 def config_presets() -> None:
-    """List the named settings, with when to take each."""
+    """List the presets and when to use each."""
     from fastsdf.config.presets import preset_names, preset_summary
 
     names = preset_names()

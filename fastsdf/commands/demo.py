@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``fastsdf demo`` does: the bundled scan in, a run folder with a report out."""
+"""``fastsdf demo``: fits the bundled scan into a run folder and writes its report."""
 
 import webbrowser
 from collections.abc import Sequence
@@ -18,28 +18,28 @@ def run_demo(folder: Path, assignments: Sequence[str], device: str | None, show:
     """Reconstructs the bundled scan into a run folder and writes its report.
 
     Args:
-        folder: the run folder.
+        folder: run folder to write.
         assignments: settings of the fit, ``section.key=value``.
-        device: where to fit; None: the best there is.
-        show: open the report in a browser.
+        device: device of the fit; None chooses the fastest one.
+        show: whether to open the report in a browser.
 
     Raises:
-        InputError: before any work, if a package is missing or a setting is wrong; at the end, if no browser opens.
+        InputError: before any work if a package is missing or a setting is wrong; at the end if no browser opens.
     """
     config = load_config(assignments=assignments, device=device)
     fit_scan([demo_scan()], folder, config, {}, page=True)
     out = folder / REPORT
     if show and not webbrowser.open(out.resolve().as_uri()):
-        raise InputError(f"no browser could be opened; open {out} yourself")
+        raise InputError(f"no browser could be opened; open {out} by hand")
 
 
 def demo_scan() -> Path:
-    """The bundled scan: data/ inside the package when installed, beside it in a checkout.
+    """Returns the path of the bundled scan: in data/ inside the installed package, or beside it in a checkout.
 
     Raises:
-        InputError: if it is in neither.
+        InputError: if the scan is in neither folder.
     """
     scan = bundled_folder("data") / DEMO_SCAN
     if not scan.is_file():
-        raise InputError(f"the bundled scan {DEMO_SCAN} is missing from {scan.parent}; install fastsdf again")
+        raise InputError(f"the bundled scan {DEMO_SCAN} is missing from {scan.parent}; reinstall fastsdf")
     return scan

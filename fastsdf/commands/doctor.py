@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf doctor``: what can run on this machine, and why the rest cannot."""
+"""``fastsdf doctor``: shows which devices, backends and file formats work on this machine."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ from fastsdf.system.versions import versions
 
 Row = tuple[str, str, str]
 
-_PACKAGES = (  # name for pip, name for import, use
+_PACKAGES = (  # (name for pip, name for import, use) of each optional or format package
     ("trimesh", "trimesh", "OBJ, STL, GLB, OFF files"),
     ("plyfile", "plyfile", "PLY files"),
     ("laspy", "laspy", "LAS files"),
@@ -28,18 +28,18 @@ _PACKAGES = (  # name for pip, name for import, use
     ("usd-core", "pxr", "USD files"),
     ("fast-simplification", "fast_simplification", "'fastsdf mesh --max-faces', large meshes in 'fastsdf view'"),
     ("matplotlib", "matplotlib", "'fastsdf report', 'fastsdf demo', 'fastsdf fit --report'"),
-    ("jinja2", "jinja2", "the same reports"),
+    ("jinja2", "jinja2", "'fastsdf report', 'fastsdf demo', 'fastsdf fit --report'"),
     ("viser", "viser", "'fastsdf view', 'fastsdf fit --view'"),
 )
 
 
 def print_doctor() -> None:
-    """Prints what works on this machine."""
+    """Prints the table of `examine`."""
     ui.print_table(ui.make_console(), "fastsdf doctor", examine())
 
 
 def examine() -> list[Row]:
-    """Rows of (what, state, why or advice): devices, backends, the automatic choice, packages, versions."""
+    """Examines devices, backends and packages; returns table rows (name, state, reason or advice)."""
     device = choose_device("auto")
     backend, reason = choose_backend(FitConfig(), device)
     return [
@@ -69,20 +69,20 @@ def _cuda_rows() -> list[Row]:
 
 
 def _backend_row(name: str, device: str) -> Row:
-    """A backend is usable if it runs on any device of this machine, in some setting."""
+    """Row of a backend, which is usable if it runs on the automatic device or the CPU with some setting."""
     try:
         backend = load_backend(name)
     except BackendUnavailable as error:
         return (f"backend {name}", "not usable", str(error))
-    info, here = backend.info, dict.fromkeys((device, "cpu"))
-    problems = {d: why_not(info, d, info.dtypes[0], info.max_autograd_order) for d in here}
+    info, devices = backend.info, dict.fromkeys((device, "cpu"))
+    problems = {d: why_not(info, d, info.dtypes[0], info.max_autograd_order) for d in devices}
     usable = [d for d, problem in problems.items() if not problem]
     if not usable:
         return (f"backend {name}", "not usable", problems[device])
     types = " and ".join(str(d).removeprefix("torch.") for d in info.dtypes)
     orders = f"autograd derivatives up to order {info.max_autograd_order}"
-    facts = f"on {' and '.join(usable)}, {types}, {orders}"
-    return (f"backend {name}", "usable", f"{facts}; {info.note}" if info.note else facts)
+    abilities = f"on {' and '.join(usable)}, {types}, {orders}"
+    return (f"backend {name}", "usable", f"{abilities}; {info.note}" if info.note else abilities)
 
 
 def _open3d_row() -> Row:

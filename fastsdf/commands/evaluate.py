@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf eval``: a mesh against its ground truth."""
+"""``fastsdf eval``: scores a mesh against its ground truth."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from fastsdf.commands import console as ui
 from fastsdf.errors import InputError
-from fastsdf.evaluation import Marks, evaluate, protocol_named, rows
+from fastsdf.evaluation import PointLabels, evaluate, protocol_named, rows
 from fastsdf.evaluation.mesh_distance import why_not_open3d
 from fastsdf.io import atomic_path, is_mesh_file, read_mesh, read_point_cloud
 from fastsdf.io.formats.ply import read_ply_flags
@@ -14,7 +14,7 @@ from fastsdf.io.run_folder import write_json
 
 
 class Page(NamedTuple):
-    """Where the HTML page goes, and the axis of the files that points up in its pictures."""
+    """The HTML file to write, and the axis of the meshes that points up in its pictures."""
 
     path: Path
     up: str = "z"
@@ -29,21 +29,29 @@ def evaluate_mesh(
     seed: int,
     page: Page | None = None,
 ) -> None:
-    """Scores a mesh, prints the figures, and writes them as JSON and as a page where asked.
+    """Scores a mesh and prints the metrics.
+
+    Args:
+        mesh, reference: files of the mesh and of the true surface.
+        observed: file of the points at which recall is measured; None samples the reference.
+        protocol: name of the evaluation protocol.
+        json: file for the metrics; None writes no file.
+        seed: seed of the surface samples.
+        page: HTML page to write; None writes none.
 
     Raises:
-        InputError: before any work, if the page cannot be made or an option is wrong.
+        InputError: before any work if the page cannot be made or an option is wrong.
     """
     chosen = protocol_named(protocol)
     if page:
         _check_page(page)
     truth = read_mesh(reference) if is_mesh_file(reference) else read_point_cloud(reference)
     seen = read_point_cloud(observed) if observed else None
-    marks = _marks(observed) if observed else None
+    labels = _labels(observed) if observed else None
     scored, console = read_mesh(mesh), ui.make_console()
     if why := why_not_open3d():
-        console.print(f"note: distances are computed without Open3D, which takes longer ({why})")
-    metrics = evaluate(scored, truth, protocol=protocol, seed=seed, observed=seen, marks=marks)
+        console.print(f"note: distances are computed without Open3D, which is slower ({why})")
+    metrics = evaluate(scored, truth, protocol=protocol, seed=seed, observed=seen, labels=labels)
     title = f"{mesh} against {reference} (protocol {chosen.name})"
     ui.print_table(console, title, [r[:3] for r in rows(metrics)])
     if json:
@@ -68,7 +76,7 @@ def _check_page(page: Page) -> None:
         raise InputError(f"{page.path} is a folder; name a file: --html {page.path / 'scores.html'}")
 
 
-def _marks(observed: Path) -> Marks | None:
-    """Which observed points are ``thin`` and ``planar``, if the file is a PLY that says so."""
-    flags = read_ply_flags(observed, Marks._fields) if observed.suffix.lower() == ".ply" else {}
-    return Marks(**flags) if flags else None
+def _labels(observed: Path) -> PointLabels | None:
+    """The labels ``thin`` and ``planar`` of the observed points, if the file is a PLY with these properties."""
+    flags = read_ply_flags(observed, PointLabels._fields) if observed.suffix.lower() == ".ply" else {}
+    return PointLabels(**flags) if flags else None

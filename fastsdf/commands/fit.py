@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf fit``: the main job, with progress and a table for a person and files for the next program."""
+"""``fastsdf fit``: reads scans, trains a field, extracts its mesh and writes the run folder."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -43,14 +43,14 @@ NO_LIMITS, NO_PLAN = Limits(), Plan()
 
 @dataclass(frozen=True)
 class _Job:
-    """A fit on the command line, beside its session.
+    """What a fit on the command line needs beside its session.
 
     Attributes:
-        console: for a person.
-        run: where files go.
-        watch: seconds of the stages.
-        limits, plan: budgets and what was chosen for them.
-        origin: facts for run.json about where it went on.
+        console: where to print.
+        run: folder that the files are written to.
+        watch: wall time of each stage.
+        limits, plan: the budgets and the settings chosen for them.
+        origin: the step at which the fit was resumed, for run.json; empty for a new fit.
     """
 
     console: Any
@@ -70,10 +70,16 @@ def fit_scan(
     limits: Limits = NO_LIMITS,
     view_port: int | None = None,
 ) -> None:
-    """The main job: scans in, run folder out (None: named after the first scan).
+    """Fits scans and writes the run folder.
 
-    ``reading`` holds options of `fastsdf.io.read_point_cloud`; ``page`` asks for report.html too, which the time budget
-    of ``limits`` does not cover; on ``view_port`` a browser sees the surface grow, and the run after that until Ctrl-C.
+    Args:
+        scans: files, folders or patterns.
+        out: run folder; None names it after the first scan.
+        config: settings of the fit.
+        reading: options of `fastsdf.io.read_point_cloud`.
+        page: whether to write report.html too; the time budget does not cover it.
+        limits: budgets of time and memory.
+        view_port: port of a viewer for the training surface and, until Ctrl-C, the run; None starts no viewer.
     """
     _check_page(page)
     check_machine(config)
@@ -94,7 +100,7 @@ def fit_scan(
 def _prepare(
     console: Any, watch: Stopwatch, names: list[str], config: FitConfig, reading: dict[str, Any], limits: Limits
 ) -> PreparedScan:
-    """Reads and prepares the scans, and says what they hold."""
+    """Reads and prepares the scans, and prints what they contain."""
     with watch.stage("read"), explained("reading the scan", THIN):
         cloud = read_point_clouds(names, **reading)
     check_early(limits, len(cloud), process_age_s())
@@ -109,7 +115,12 @@ def _prepare(
 
 
 def resume_run(path: Path, page: bool = False, view_port: int | None = None, device: str | None = None) -> None:
-    """Resumes an interrupted fit, on another ``device`` if one is given; ``page`` and ``view_port`` as in `fit_scan`."""
+    """Resumes an interrupted fit.
+
+    Args:
+        path, page, view_port: run folder, and options of `fit_scan`.
+        device: device to continue on; None keeps that of the run.
+    """
     _check_page(page)
     console, run, watch = ui.make_console(), RunFolder(path), Stopwatch()
     with _viewer(console, view_port) as viewer:
@@ -121,7 +132,7 @@ def resume_run(path: Path, page: bool = False, view_port: int | None = None, dev
 
 
 def _complete(job: _Job, session: Session, page: bool, viewer: "FitViewer | None") -> None:
-    """Trains to the end, writes all that is asked for, and then shows it if that is asked for."""
+    """Trains to the last step, writes the files of the run, and shows the run if there is a viewer."""
     session = _train(job, session, viewer.growing(session) if viewer else None)
     if job.plan.time:
         session, settled = settle_mesh(session, job.plan.time, process_age_s())
@@ -136,18 +147,18 @@ def _complete(job: _Job, session: Session, page: bool, viewer: "FitViewer | None
 
 
 def _viewer(console: Any, port: int | None) -> "AbstractContextManager[FitViewer | None]":
-    """A viewer on a port, before any work; None: none."""
+    """Opens a viewer on a port before any work, so that a missing package shows early; None gives no viewer."""
     if port is None:
         return nullcontext()
-    from fastsdf.commands.view import fit_viewer  # only those who want to look load this
+    from fastsdf.commands.view import fit_viewer  # needs viser, which is optional
 
     return fit_viewer(console, port)
 
 
 def _check_page(wanted: bool) -> None:
-    """Raises InputError before any work if a page is wanted and cannot be made."""
+    """Raises InputError before any work if a report is wanted and a package for it is missing."""
     if wanted:
-        from fastsdf.commands.report import check_report  # only those who want pages load this
+        from fastsdf.commands.report import check_report  # loads matplotlib, which is slow
 
         check_report()
 
@@ -160,16 +171,16 @@ def _write_page(run: RunFolder, session: Session, wanted: bool) -> None:
 
 
 def _train(job: _Job, session: Session, look: Callable[[Progress], None] | None) -> Session:
-    """The session after its last step; ``look`` is called with the progress bar.
+    """Trains to the last step and returns the session; ``look`` is called whenever the progress bar is updated.
 
     Raises:
-        TrainingError: it was interrupted.
+        TrainingError: training was interrupted; a checkpoint is saved.
     """
     run, config, pacer = job.run, session.config, None
     if job.plan.time:
         budget = job.plan.time
-        pacer = Pacer(budget.train_until_s, budget.steps, budget.most_steps, process_age_s)
-        config = with_steps(config, budget.most_steps)
+        pacer = Pacer(budget.train_until_s, budget.steps, budget.max_steps, process_age_s)
+        config = with_steps(config, budget.max_steps)
 
     def save(_: TrainState) -> None:
         current = session if pacer is None else replace(session, config=with_steps(config, pacer.steps))
@@ -185,13 +196,13 @@ def _train(job: _Job, session: Session, look: Callable[[Progress], None] | None)
         save_session(session, run.checkpoint, finished=False)
         raise TrainingError(
             f"stopped at step {session.state.step} of {session.config.training.steps}; everything is saved, "
-            f"go on with 'fastsdf fit --resume {run.path}'"
+            f"resume with 'fastsdf fit --resume {run.path}'"
         )
     return session
 
 
 def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
-    """Extracts, writes and checks the mesh of a finished fit, and says what came of it."""
+    """Extracts, writes and checks the mesh of a finished fit; writes run.json and prints its summary."""
     run, watch, console = job.run, job.watch, job.console
     with console.status("extracting the surface"), watch.stage("mesh"), explained_mesh(run, session.config):
         mesh = FittedField.from_session(session).extract_mesh()
@@ -208,10 +219,10 @@ def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
     if spent:
         add_actual(spent, process_age_s(), session.state.step, report["peak_memory_gib"]["host"])
         report["budget"] = spent
-        run.write_config(session.config)  # with the steps that there were time for
+        run.write_config(session.config)  # the time budget may have changed the number of steps
     run.write_report(report)
     ui.print_table(console, f"run {run.path}", summary_rows(report))
-    console.print(f"mesh {run.mesh}; to look at it: fastsdf view {run.path}", soft_wrap=True)
+    console.print(f"mesh {run.mesh}; to view it: fastsdf view {run.path}", soft_wrap=True)
     return mesh
 
 
@@ -225,7 +236,7 @@ def _both(first: Callable[[Progress], None], second: Callable[[Progress], None])
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks the loop to stop between two steps, the second one interrupts at once."""
+    """Lets the first Ctrl-C stop the loop between two steps and the second one interrupt at once."""
     asked: list[int] = []
 
     def ask(number: int, _: Any) -> None:

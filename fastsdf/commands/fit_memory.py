@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the stages of a fit say when memory runs out, and what they save."""
+"""Messages for the stages of a fit when memory runs out, and a checkpoint of what was trained."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,13 +18,15 @@ SMALLER_FIELD = (
 
 
 def memory_warning(points: int, available: float) -> str:
-    """What to say before a scan is prepared on a CPU: the system may end a process that takes too much, silently.
+    """Warns before a scan is prepared on a CPU if memory may run out; empty if it suffices.
+
+    The operating system may end a process that takes too much memory without any message.
 
     Args:
-        points: of the scan.
-        available: bytes that the process could still take.
+        points: number of points of the scan.
+        available: bytes that the process can still allocate.
     """
-    needed = prepare_bytes(0.0, points)  # beside what the process holds already
+    needed = prepare_bytes(0.0, points)  # in addition to what the process holds already
     if needed <= available:
         return ""
     return (
@@ -35,10 +37,10 @@ def memory_warning(points: int, available: float) -> str:
 
 @contextmanager
 def explained_training(run: RunFolder, session: Session) -> Iterator[None]:
-    """Errors of memory that say what training holds; what was trained is saved if that can still be done."""
+    """Turns out-of-memory errors of training into messages with its sizes; saves a checkpoint if that still works."""
     state = session.state
     values, points = sum(p.numel() for p in state.field.parameters()), sum(state.sampler.counts)
-    advice = f"{SMALLER_FIELD}; 'fastsdf fit --resume {run.path}' goes on where a checkpoint was written"
+    advice = f"{SMALLER_FIELD}; 'fastsdf fit --resume {run.path}' resumes from the last checkpoint"
     with explained(f"training {values:,} parameters with {points:,} points a step", advice):
         try:
             yield
@@ -50,10 +52,10 @@ def explained_training(run: RunFolder, session: Session) -> Iterator[None]:
 
 
 def explained_mesh(run: RunFolder, config: FitConfig) -> AbstractContextManager[None]:
-    """Errors of memory that say how to get a mesh of the field, which is saved."""
+    """Turns out-of-memory errors of extraction into messages that tell how to extract a coarser mesh later."""
     voxel = config.mesh.voxel_size_m
     assert voxel is not None
     command = f"fastsdf mesh {run.path} -o {run.mesh} --voxel-size {2 * voxel:.2g}"
     return explained(
-        f"extracting a mesh with cells of {voxel:.3g} m", f"the field is kept: '{command}' takes a quarter"
+        f"extracting a mesh with cells of {voxel:.3g} m", f"the field is saved: '{command}' needs a quarter"
     )

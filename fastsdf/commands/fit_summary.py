@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a fit says of itself: the line about the scan, run.json, and the table at the end."""
+"""The summaries of a fit: the line about the scan, the content of run.json, and the final table."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from fastsdf.system.timing import Stopwatch
 from fastsdf.system.versions import versions
 from fastsdf.training.session import Session
 
-ACCURACY_ROWS = {
+ACCURACY_ROWS = {  # metric of `self_accuracy` -> its name in the final table
     "held_out_median_m": "held-out points, median",
     "held_out_p95_m": "held-out points, 95%",
     "error_estimate_m": "estimated error of the surface",
@@ -19,7 +19,7 @@ ACCURACY_ROWS = {
 
 
 def describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
-    """Prints what a scan holds, from the facts of its preparation, and notes of reading it."""
+    """Prints the notes of reading a scan and one line with its statistics (``PreparedScan.facts``)."""
     for note in facts["notes"]:
         console.print(f"note: {note}")
     extent = " x ".join(f"{e:.2f}" for e in facts["extent_m"])
@@ -33,14 +33,14 @@ def describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
 def report_of(
     session: Session, mesh: TriangleMesh, watch: Stopwatch, origin: dict[str, Any], accuracy: dict[str, Any]
 ) -> dict[str, Any]:
-    """What run.json holds.
+    """Returns the content of run.json.
 
     Args:
         session: the finished fit.
-        mesh: as written.
-        watch: seconds of the stages.
-        origin: where a fit that was interrupted went on.
-        accuracy: of `fastsdf.evaluation.self_accuracy.self_accuracy`.
+        mesh: the mesh that was written.
+        watch: wall time of each stage.
+        origin: at which step the fit was resumed; empty for a new fit.
+        accuracy: metrics of `fastsdf.evaluation.self_accuracy.self_accuracy`.
     """
     half_extent_m = session.prepared.transform.half_extent_m
     state = session.state
@@ -77,7 +77,7 @@ def report_of(
 
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, Any, str]]:
-    """Rows (name, value, unit) of the table at the end, from `report_of`."""
+    """Returns the final table as rows (name, value, unit), from the result of `report_of`."""
     seconds, metrics, facts = report["seconds"], report["metrics"], report["scan_facts"]
     residual_m = metrics["surface_residual_m"]
     return [

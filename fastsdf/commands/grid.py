@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``fastsdf grid`` does: a run folder in, its signed distances on a lattice out."""
+"""``fastsdf grid``: samples the signed distances of a run on a regular grid and writes them to a file."""
 
 from pathlib import Path
 
@@ -9,21 +9,21 @@ from fastsdf.io import check_grid_path, write_grid
 from fastsdf.model import FittedField
 from fastsdf.system.out_of_memory import explained
 
-VDB_BAND_VOXELS = 3.0
+VDB_BAND_VOXELS = 3.0  # voxels; half width of a narrow band, the default of OpenVDB
 
 
 def grid_run(path: Path, out: Path, voxel_size_m: float | None, band_m: float | None, device: str) -> None:
-    """Samples the field of a run.
+    """Samples the field of a run and writes the grid.
 
     Args:
-        path: the run folder.
-        out: the grid file.
-        voxel_size_m: distance of neighbouring nodes; None: that of the run's mesh.
-        band_m: distance from the surface up to which nodes are written; None: all nodes, three voxels in a VDB.
-        device: where to evaluate the field.
+        path: run folder.
+        out: grid file to write.
+        voxel_size_m: distance between neighbouring nodes; None takes the voxel size of the run's mesh.
+        band_m: largest distance from the surface of the nodes written; None writes all nodes (.vdb: three voxels).
+        device: device that evaluates the field.
 
     Raises:
-        InputError: before any work, if the file cannot be had or a length is out of range.
+        InputError: before any work if the file cannot be written or a length is out of range.
     """
     check_grid_path(out)
     if voxel_size_m is not None and not voxel_size_m > 0:

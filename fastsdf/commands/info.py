@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf info``: what a scan holds, and what a fit would choose for it."""
+"""``fastsdf info``: shows what a scan contains and which settings a fit would choose for it."""
 
 import time
 from collections.abc import Sequence
@@ -29,7 +29,15 @@ def print_info(
     json: Path | None,
     limits: Limits = NO_LIMITS,
 ) -> None:
-    """Prints what a scan holds and what a fit would choose for it, within budgets if there are any."""
+    """Prints what scans contain and which settings a fit would choose for them.
+
+    Args:
+        scans: files, folders or patterns.
+        config: settings that the user chose.
+        reading: options of `fastsdf.io.read_point_cloud`.
+        json: file for the same values; None writes no file.
+        limits: budgets; with them a few training steps are timed and the plan is printed too.
+    """
     console = ui.make_console()
     names = [str(scan) for scan in expand_paths(scans)]
     cloud = read_point_clouds(names, **reading)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scan holds and what a fit would choose for it, without fitting."""
+"""Statistics of a scan and the settings that a fit would choose for it, without fitting."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ Row = tuple[str, Any, str]
 
 
 def inspect_scan(cloud: PointCloud, measured: MeasuredScan, evidence: Evidence, config: FitConfig) -> dict[str, Any]:
-    """Figures of a scan and the choices of a fit, as plain values for a report.
+    """Returns statistics of a scan and the settings of a fit, as plain values that JSON can hold.
 
-    Lengths are in the scan's units. Spacing, noise, density and area are those of the points inside the scene's box,
-    as a fit sees them; ``bounds`` holds all points.
+    Lengths are in metres. Spacing, noise, density and area are those of the points inside the scene's box, which a fit
+    uses; ``bounds_m`` covers all points.
 
     Args:
         cloud: the scan.
-        measured, evidence: what preparing it found (`fastsdf.prepare.pipeline`).
-        config: the settings that the user chose; its open values are resolved as a fit does.
+        measured, evidence: results of preparing it (`fastsdf.prepare.pipeline`).
+        config: the settings that the user chose; values left open are resolved as in a fit.
 
     Raises:
-        ConfigError, BackendUnavailable: the device or backend that the configuration names cannot be used.
+        ConfigError, BackendUnavailable: the device or backend in the configuration cannot be used.
     """
     device, geometry = choose_device(config.device), measured.geometry
     return {
@@ -74,14 +74,14 @@ def _choices(measured: MeasuredScan, config: FitConfig, device: str) -> dict[str
 
 
 def _count_positions(sensors: np.ndarray) -> int:
-    """Number of different rows of (n, 3); runs of equal rows are shortened first, which saves most of the sorting."""
+    """Number of distinct rows of (n, 3); dropping repeats of the row before first saves most of the sorting."""
     starts = np.append(True, (sensors[1:] != sensors[:-1]).any(axis=1))
     return len(np.unique(sensors[starts], axis=0))
 
 
 def inspection_rows(facts: dict[str, Any]) -> list[Row]:
-    """The figures of `inspect_scan` as rows of (name, value, unit)."""
-    fit, thin = facts["fit"], facts["spacing_quantiles_m"]
+    """Returns the values of `inspect_scan` as rows (name, value, unit)."""
+    fit, spacings = facts["fit"], facts["spacing_quantiles_m"]
     low, high = (", ".join(f"{value:.2f}" for value in corner) for corner in facts["bounds_m"])
     return [
         ("points", facts["points"], ""),
@@ -90,7 +90,7 @@ def inspection_rows(facts: dict[str, Any]) -> list[Row]:
         ("lowest corner of all points", low, "m"),
         ("highest corner of all points", high, "m"),
         ("extent of the box", " x ".join(f"{value:.2f}" for value in facts["extent_m"]), "m"),
-        ("spacing (5%, median, 95%)", ", ".join(f"{1e3 * value:.3g}" for value in thin), "mm"),
+        ("spacing (5%, median, 95%)", ", ".join(f"{1e3 * value:.3g}" for value in spacings), "mm"),
         ("noise", 1e3 * facts["noise_m"], "mm"),
         ("density", facts["density_per_m2"], "points/m^2"),
         ("area seen", facts["area_m2"], "m^2"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``fastsdf mesh`` does: a run folder in, a mesh file out."""
+"""``fastsdf mesh``: extracts a mesh from a run and writes it to a file."""
 
 import math
 from collections.abc import Mapping
@@ -32,15 +32,15 @@ from fastsdf.system.out_of_memory import explained
 
 
 class MeshFinish(NamedTuple):
-    """What is done to an extracted mesh before it is written.
+    """Processing of an extracted mesh before it is written.
 
     Attributes:
-        max_faces: most faces, see `fastsdf.meshing.decimation`.
-        color_by: where colours come from, see `fastsdf.meshing.color_by`.
-        up: the axis up of the file.
-        units: of the file's coordinates.
-        smooth: rounds of `fastsdf.meshing.smooth`.
-        align_floor: whether to move it by `fastsdf.meshing.floor_alignment`.
+        max_faces: largest number of faces (`fastsdf.meshing.decimate`); None keeps all.
+        color_by: source of the colours (`fastsdf.meshing.color_by`); None keeps those of the scan.
+        up: axis of the file that points up.
+        units: unit of the file's coordinates.
+        smooth: number of rounds of `fastsdf.meshing.smooth`.
+        align_floor: whether to move the floor to z = 0 (`fastsdf.meshing.floor_alignment`).
     """
 
     max_faces: int | None = None
@@ -61,10 +61,10 @@ def mesh_extraction(
     closed: bool = False,
     watertight: bool = False,
 ) -> dict[str, Any]:
-    """Arguments of `FittedField.extract_mesh` from the command's options; None keeps what the fit chose.
+    """Turns the command's options into arguments of `FittedField.extract_mesh`; None keeps the setting of the fit.
 
     Raises:
-        InputError: if a length is out of range, or two options say differently what is kept.
+        InputError: if a length is out of range, or two options about the kept surface contradict each other.
     """
     if voxel_size_m is not None and not voxel_size_m > 0:
         raise InputError(f"--voxel-size is {voxel_size_m}; give a length above 0")
@@ -75,13 +75,13 @@ def mesh_extraction(
     if close_holes_m is not None and not 0 < close_holes_m < math.inf:
         raise InputError(f"--close-holes is {close_holes_m}; give the largest diameter of a hole in metres, e.g. 0.3")
     closed = closed or support_spacings == 0
-    asked = {
+    keep_options = {
         "--open": opened,
         "--close-holes": close_holes_m is not None,
         "--closed": closed,
         "--watertight": watertight,
     }
-    given = [name for name, is_given in asked.items() if is_given]
+    given = [name for name, is_given in keep_options.items() if is_given]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other: give one of them")
     return {
@@ -96,26 +96,26 @@ def mesh_extraction(
 
 
 def mesh_run(path: Path, out: Path, device: str, extraction: dict[str, Any], finish: MeshFinish) -> None:
-    """Extracts a mesh from a run.
+    """Extracts a mesh from a run and writes it.
 
     Args:
-        path: the run folder.
-        out: the mesh file.
-        device: where to evaluate the field.
-        extraction: see `mesh_extraction`.
-        finish: what is done to the mesh afterwards.
+        path: run folder.
+        out: mesh file to write.
+        device: device that evaluates the field.
+        extraction: result of `mesh_extraction`.
+        finish: processing of the mesh afterwards.
 
     Raises:
-        InputError: before any work, if the file or a finish cannot be had.
+        InputError: before any work if the file cannot be written or a finishing option cannot be used.
     """
     _check_finish(out, finish)
     console = ui.make_console()
     fitted = FittedField.load(path, device)
     voxel_size_m = extraction["voxel_size_m"] or fitted.config.mesh.voxel_size_m
     assert voxel_size_m is not None
-    finer = f"give larger cells, e.g. --voxel-size {2 * voxel_size_m:.2g}, which take a quarter, or --device cpu"
+    advice = f"use larger cells, e.g. --voxel-size {2 * voxel_size_m:.2g}, which need a quarter, or --device cpu"
     cells = f"extracting a mesh with cells of {voxel_size_m:.3g} m"
-    with console.status("extracting the surface"), explained(cells, finer):
+    with console.status("extracting the surface"), explained(cells, advice):
         result = fitted.extract_mesh(**extraction)
         result = smooth(result, finish.smooth)
         result = result if finish.max_faces is None else decimate(result, finish.max_faces)
@@ -124,7 +124,9 @@ def mesh_run(path: Path, out: Path, device: str, extraction: dict[str, Any], fin
     _write(console, result, alignment, out, finish, fitted.scan.facts)
     closed = is_closed(torch.from_numpy(result.faces))
     if extraction["watertight"] and not closed:
-        console.print("note: fewer faces made surfaces touch; --voxel-size instead of --max-faces keeps it watertight")
+        console.print(
+            "note: reducing the faces made surfaces touch; use --voxel-size, not --max-faces, to keep it watertight"
+        )
     ui.print_table(console, f"mesh {out}", _mesh_rows(result, voxel_size_m, closed))
 
 
@@ -145,12 +147,12 @@ def _write(
     finish: MeshFinish,
     facts: Mapping[str, Any],
 ) -> None:
-    """Writes the mesh and what lies beside it: the motion from the scan, and the scan's reference system."""
+    """Writes the mesh and its side files: the rigid motion from the scan, and its coordinate reference system."""
     write_mesh(mesh if alignment is None else mesh.moved(alignment), out, finish.up, finish.units)
     matrix = None if alignment is None else file_matrix(finish.up, finish.units) @ alignment
     write_transform(matrix, out)
     if matrix is not None:
-        console.print(f"aligned to the floor; the motion from the scan is in {transform_path(out)}")
+        console.print(f"aligned to the floor; {transform_path(out)} holds the motion from the scan")
     as_scanned = alignment is None and finish.up == "z" and finish.units == facts.get("units", "m")
     note = georeference(out, facts.get("crs"), as_scanned)
     if note:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``fastsdf report``: a run folder in, an HTML file out."""
+"""``fastsdf report``: writes an HTML page about a run."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from fastsdf.report.build import build_report
 from fastsdf.report.figures import load_matplotlib
 from fastsdf.report.page import load_jinja2
 
-REPORT = "report.html"
+REPORT = "report.html"  # default file name in the run folder
 
 
 def check_report() -> None:
-    """Raises InputError if a report cannot be made here because a package is missing."""
+    """Raises InputError if a package that reports need is missing."""
     load_matplotlib()
     load_jinja2()
 
@@ -26,13 +26,13 @@ def report_run(path: Path, out: Path | None, device: str, up: str = "z") -> Path
     """Writes the report of a run and returns its path.
 
     Args:
-        path: the run folder; its mesh is read, or extracted if there is none.
-        out: the HTML file; None: report.html in the run folder.
-        device: where to evaluate the field.
-        up: the scan's axis that points up.
+        path: run folder; its mesh file is read, or a mesh is extracted if the file is missing.
+        out: HTML file to write; None writes report.html in the run folder.
+        device: device that evaluates the field.
+        up: axis of the scan that points up.
 
     Raises:
-        InputError: before any work, if a package is missing, the output is a folder or the axis is none.
+        InputError: before any work if a package is missing, the output is a folder or the axis is unknown.
         CheckpointError: if the folder holds no run.
     """
     out = out or path / REPORT

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``fastsdf view`` and ``fastsdf fit --view`` do: a run in a browser, until Ctrl-C."""
+"""``fastsdf view`` and ``fastsdf fit --view``: shows a run in a browser until Ctrl-C."""
 
 import webbrowser
 from collections.abc import Iterator
@@ -21,21 +21,21 @@ from fastsdf.viewer.jobs import Jobs
 from fastsdf.viewer.panel import Panel
 from fastsdf.viewer.server import Server, address_of, close_server, open_server
 
-HOST = "127.0.0.1"
+HOST = "127.0.0.1"  # ``fit --view`` accepts this machine only
 
 
 def view_run(path: Path, host: str, port: int, up: str = "z", device: str = "auto", show: bool = False) -> None:
     """Shows a run until Ctrl-C.
 
     Args:
-        path: the run folder; its mesh is read, or extracted if there is none.
-        host, port: where to listen (`fastsdf.viewer.server.open_server`).
-        up: the scan's axis that points up.
-        device: where to evaluate the field.
-        show: open a browser.
+        path: run folder; its mesh file is read, or a mesh is extracted if the file is missing.
+        host, port: address to listen on (`fastsdf.viewer.server.open_server`).
+        up: axis of the scan that points up.
+        device: device that evaluates the field.
+        show: whether to open a browser window.
 
     Raises:
-        InputError: before any work, if viser is missing, the axis is none, or the address cannot be had.
+        InputError: before any work if viser is missing, the axis is unknown, or the address cannot be used.
         CheckpointError: if the folder holds no run.
     """
     check_up(up)
@@ -49,18 +49,18 @@ def view_run(path: Path, host: str, port: int, up: str = "z", device: str = "aut
         with suppress(KeyboardInterrupt):
             announce(console, server)
             if show and not webbrowser.open(address_of(server)):
-                console.print("no browser could be opened; open the address yourself")
+                console.print("no browser could be opened; open the address by hand")
             jobs.run_forever()
     finally:
         close_server(server)
 
 
 class FitViewer:
-    """A server that shows a fit: first the surface as it grows, then the run.
+    """A viewer of a fit: it shows the surface during training and the run afterwards.
 
     Args:
-        console: where to say so.
-        server: as `fastsdf.viewer.server.open_server` opens it.
+        console: where to print.
+        server: result of `fastsdf.viewer.server.open_server`.
     """
 
     def __init__(self, console: Any, server: Server):
@@ -68,16 +68,16 @@ class FitViewer:
         self._growing: GrowingSurface | None = None
 
     def growing(self, session: Session) -> GrowingSurface:
-        """Shows the scan of a fit, and returns what shows its surface; to be called at each reading of the loss."""
+        """Shows the scan of a fit; returns the callback that shows its surface whenever the loss is read."""
         self._growing = GrowingSurface(self._server, session)
         return self._growing
 
     def show(self, fitted: FittedField, mesh: TriangleMesh) -> None:
-        """Says what looking cost, and shows a finished fit until Ctrl-C."""
+        """Prints how much time the viewer took, and shows a finished fit until Ctrl-C."""
         if self._growing is not None and fitted.seconds:
             made, share = self._growing.pictures, self._growing.seconds / fitted.seconds
-            self._console.print(f"surface shown {made} times while it grew, in {share:.1%} of training")
-        with suppress(KeyboardInterrupt):  # all is written: Ctrl-C only ends the view
+            self._console.print(f"surface shown {made} times during training, in {share:.1%} of its time")
+        with suppress(KeyboardInterrupt):  # all files are written, so Ctrl-C only ends the viewer
             with self._console.status("preparing the view"):
                 jobs = fill(self._server, fitted, mesh, "z")
             announce(self._console, self._server)
@@ -86,10 +86,10 @@ class FitViewer:
 
 @contextmanager
 def fit_viewer(console: Any, port: int) -> Iterator[FitViewer]:
-    """A viewer for ``fastsdf fit`` on this machine's port; its server ends with the block.
+    """Opens a viewer for ``fastsdf fit`` on a local port; its server is closed at the end of the block.
 
     Raises:
-        InputError: if viser is missing, or the port cannot be had.
+        InputError: if viser is missing or the port cannot be used.
     """
     server = open_server(HOST, port)
     announce(console, server)
@@ -100,7 +100,7 @@ def fit_viewer(console: Any, port: int) -> Iterator[FitViewer]:
 
 
 def fill(server: Server, fitted: FittedField, mesh: TriangleMesh, up: str) -> Jobs:
-    """Puts a run on a server, in the place of what it showed; the jobs returned still have to be worked off."""
+    """Replaces the content of a server by a run; the caller has to work off the returned jobs."""
     content, jobs = make_content(fitted, mesh), Jobs()
     cameras = camera_positions(make_scene(fitted, content.mesh, up))
     server.scene.reset()
@@ -110,5 +110,5 @@ def fill(server: Server, fitted: FittedField, mesh: TriangleMesh, up: str) -> Jo
 
 
 def announce(console: Any, server: Server) -> None:
-    """Says where to look."""
+    """Prints the address of the viewer."""
     console.print(f"open {address_of(server)} in a browser; Ctrl-C ends")

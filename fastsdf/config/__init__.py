@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every setting of a fit: its model, where it is read from, and how open values are chosen.
+"""The settings of a fit: their models, how they are read, and how values that are not set are chosen.
 
-In: presets, YAML files, command-line options. Out: one frozen `models.FitConfig`. Start reading at `models`.
+Input: presets, YAML files, command-line options. Output: one frozen `models.FitConfig`. Start reading at `models`.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Configuration from layers: defaults < presets < files < ``--set`` < named options; unknown keys name a near match."""
+"""Builds a configuration from layers: defaults, presets, files, ``--set`` and options; later ones override."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -20,16 +20,16 @@ def load_config(
     assignments: Iterable[str] = (),
     **options: Any,
 ) -> FitConfig:
-    """The configuration made of all layers, later ones winning.
+    """Builds the configuration from all layers; later layers override earlier ones.
 
     Args:
-        preset: name of a bundled preset (`fastsdf.config.presets`), or several, later ones winning.
-        files: YAML deltas.
+        preset: name of a bundled preset (`fastsdf.config.presets`), or several names.
+        files: YAML files with some of the settings.
         assignments: ``section.key=value`` with a YAML value.
         options: dotted keys with ``__`` for dots; None means not given.
 
     Raises:
-        ConfigError: naming the key, the value and what is allowed.
+        ConfigError: a key is unknown or a value is not allowed; the message names both.
     """
     presets = [preset] if isinstance(preset, str) else preset or ()
     layers = [_read_yaml(preset_path(name)) for name in presets]
@@ -43,10 +43,10 @@ def load_config(
 
 
 def override(config: FitConfig, **options: Any) -> FitConfig:
-    """A configuration with some values replaced; options as for `load_config`.
+    """Returns a configuration with some values replaced; options as in `load_config`.
 
     Raises:
-        ConfigError: naming the key, the value and what is allowed.
+        ConfigError: a key is unknown or a value is not allowed; the message names both.
     """
     merged = config.model_dump()
     for key, value in options.items():
@@ -55,10 +55,10 @@ def override(config: FitConfig, **options: Any) -> FitConfig:
 
 
 def validate_config(values: dict[str, Any]) -> FitConfig:
-    """A FitConfig from plain values.
+    """Makes a FitConfig from plain values.
 
     Raises:
-        ConfigError: for the first unknown key or bad value.
+        ConfigError: a key is unknown or a value is not allowed; the message names the first.
     """
     _check_keys(values, FitConfig, "")
     try:
@@ -66,40 +66,40 @@ def validate_config(values: dict[str, Any]) -> FitConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        raise ConfigError(f"{where} = {first['input']!r}: {_wanted(first)}") from error
+        raise ConfigError(f"{where} = {first['input']!r}: {_explain(first)}") from error
 
 
-def _wanted(error: Any) -> str:
-    """What a value should be, from pydantic's error; a pattern is told by the field's description."""
+def _explain(error: Any) -> str:
+    """What a value should be, from pydantic's error; the field's description explains a pattern better."""
     if error["type"] == "string_pattern_mismatch":
-        return f"write {FitConfig.model_fields[error['loc'][0]].description}"
+        return f"expected the {FitConfig.model_fields[error['loc'][0]].description}"
     return error["msg"]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {_one_line(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"the configuration {path} must hold 'key: value' lines, found a {type(content).__name__}")
+        raise ConfigError(f"the configuration {path} must contain 'key: value' lines, found a {type(content).__name__}")
     return content
 
 
 def _assignment(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set '{text}': write section.key=value, e.g. --set training.steps=2000")
+        raise ConfigError(f"--set is '{text}'; give section.key=value, e.g. --set training.steps=2000")
     try:
         return _nested(key.strip().split("."), yaml.safe_load(value))
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set '{text}': the value is not valid YAML ({_one_line(error)})") from error
+        raise ConfigError(f"--set is '{text}': the value is not valid YAML ({_one_line(error)})") from error
 
 
 def _one_line(error: Exception) -> str:
-    """YAML's messages quote the place over several lines."""
+    """Joins the lines of a message; YAML errors quote the error location over several lines."""
     return " ".join(str(error).split())
 
 
@@ -118,7 +118,7 @@ def _merge(base: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_keys(values: dict[str, Any], model: type[BaseModel], prefix: str) -> None:
-    """Raises ConfigError for the first key that the model does not have, with the nearest one it has."""
+    """Raises ConfigError for the first key that the model lacks; the message names the most similar known key."""
     for key, value in values.items():
         field = model.model_fields.get(str(key))
         if field is None:

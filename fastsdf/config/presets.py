@@ -25,7 +25,7 @@ def preset_path(name: str) -> Path:
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        raise ConfigError(f"no preset named '{name}'; {hint}known: {', '.join(names)}")
+        raise ConfigError(f"no preset named '{name}'; {hint}give one of {', '.join(names)}")
     return preset_folder() / f"{name}.yaml"
 
 

@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""Chooses what a configuration leaves open, from the scan and the device; the only place that does."""
+"""Chooses the settings that a configuration does not set, from the scan and the device."""
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from fastsdf.config.models import FitConfig
 
-if TYPE_CHECKING:
-    pass
-
-VOXEL_SPACINGS = {"cuda": 0.6, "cpu": 0.75}
-STEPS = {"cuda": 3000, "cpu": 1500}
-STEPS_GROWTH = 0.4
-MOST_STEPS = 2.0
-ROOM_CELLS = 1.5e6
-BATCH = {"cuda": (32768, 16384, 16384), "cpu": (4096, 2048, 1024)}
-LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}
-LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}
-CELLS_PER_SURFACE_CELL = {"cuda": 0.75, "cpu": 1.5}
-MESH_FACES = 10_000_000
-FACES_PER_SURFACE_CELL = 1.6
-GRID_WIDTH = 2.5
-MAX_LEVELS = 24
-UNLOCK_END_ORIENTED = 0.0
-UNLOCK_END_UNORIENTED = 0.5
-LEVEL_DECAY_ORIENTED_ROOM = 20.0
+# Dates name pages of docs/notebook with the measurements; "not swept" marks a plain choice.
+VOXEL_SPACINGS = {"cuda": 0.6, "cpu": 0.75}  # median spacings; finest cell; 2026-11-25-planes-and-decay: 0.45 is worse
+STEPS = {"cuda": 3000, "cpu": 1500}  # training steps for one room; 2026-11-25-time-and-memory: more buy flat walls only
+STEPS_GROWTH = 0.4  # exponent of the growth of steps with the number of cells (GPU); not swept
+MAX_STEPS_GROWTH = 2.0  # times STEPS at most; 2026-11-25-normal-weights: 6,000 steps for the apartment
+ROOM_CELLS = 1.5e6  # finest cells that the surface of a large room touches; STEPS is for it
+BATCH = {  # surface, near and uniform points per step; 2026-11-25-planes-and-decay: twice as many gain nothing
+    "cuda": (32768, 16384, 16384),
+    "cpu": (4096, 2048, 1024),
+}
+LOG2_TABLE_RANGE = {"cuda": (15, 21), "cpu": (14, 18)}  # log2 of entries per level; bounds memory; not swept
+LEVEL_GROWTH = {"cuda": 1.4, "cpu": 1.6}  # ratio of cell sizes of neighbouring levels; fewer levels are faster
+ENTRIES_PER_SURFACE_CELL = {"cuda": 0.75, "cpu": 1.5}  # table entries per finest cell on the surface; not swept
+MESH_FACES = 10_000_000  # faces; bounds the mesh of large scans
+FACES_PER_SURFACE_CELL = 1.6  # marching-cubes faces per (cell edge)^2 of surface; estimated
+GRID_WIDTH = 2.5  # width of the grid in half extents of the scene; twice `fastsdf.field.network.GRID_REACH`
+MAX_LEVELS = 24  # levels; upper bound of ``field.num_levels``
+UNLOCK_END_ORIENTED = 0.0  # progress; the sign is known, so all levels can start at once; not swept
+UNLOCK_END_UNORIENTED = 0.5  # progress; fine levels too early would lose the start shape; not swept
+LEVEL_DECAY_ORIENTED_ROOM = 20.0  # of the finest level; 2026-11-25-planes-and-decay: flattens walls; 20 not swept
 
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -41,23 +42,26 @@ def resolve_settings(
     oriented: bool = True,
     rounds: int = 2,
 ) -> FitConfig:
-    """A configuration with every open value chosen.
+    """Returns a configuration in which every value is set; values that are set already stay.
 
-    The finest cell follows the median point spacing, but is no coarser than the base level's; the table holds the cells
-    that the scan's area touches at that size; levels grow by about 1.4 (1.6 on a CPU); batch and step counts follow the
-    device type, on a GPU steps the number of cells too. Fine levels decay in rooms whose side of the air is known;
-    elsewhere the start shape must last. Mesh cells are those of the finest level, but no smaller than for about ten
-    million faces. The configuration's factors (``voxel_spacings``, ``steps_factor``, ``voxel_cells``) apply to what is
-    chosen.
+    - Finest cell: in proportion to the median point spacing, no larger than a cell of the coarsest level.
+    - Table: in proportion to the number of finest cells that the scanned area touches.
+    - Levels: as many as a ratio of cell sizes of 1.4 (1.6 on a CPU) needs.
+    - Batch and steps: by the device; on a GPU steps also grow with the number of cells.
+    - Weight decay of fine levels: only in rooms where the side of the air is known; elsewhere it would weaken the start
+      shape, which must last.
+    - Mesh cells: those of the finest level, no smaller than for about ten million faces.
+
+    The factors ``voxel_spacings``, ``steps_factor`` and ``voxel_cells`` apply to the chosen values.
 
     Args:
-        config: as asked for.
+        config: the settings that the user chose.
         spacing_m: median local point spacing.
         area_m2: estimated scanned area.
-        half_extent_m: half of the longest side of the scene.
+        half_extent_m: half the longest side of the scene.
         device: resolved device name.
         oriented: whether the side of the air is known.
-        rounds: of smoothing, see `smoothing_rounds`.
+        rounds: number of smoothing rounds (`fastsdf.prepare.local_geometry.smoothing_rounds`).
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
     coarsest = GRID_WIDTH * half_extent_m / (config.field.base_resolution - 1)
@@ -66,7 +70,7 @@ def resolve_settings(
     across = max(GRID_WIDTH * half_extent_m / voxel, config.field.base_resolution)
     levels = 1 + math.ceil(math.log(across / config.field.base_resolution) / math.log(LEVEL_GROWTH[kind]))
     low, high = LOG2_TABLE_RANGE[kind]
-    log2_table = min(max(math.ceil(math.log2(CELLS_PER_SURFACE_CELL[kind] * area_m2 / voxel**2)), low), high)
+    log2_table = min(max(math.ceil(math.log2(ENTRIES_PER_SURFACE_CELL[kind] * area_m2 / voxel**2)), low), high)
     surface, near, uniform = BATCH[kind]
     mesh_voxel = max(config.mesh.voxel_cells * voxel, math.sqrt(FACES_PER_SURFACE_CELL * area_m2 / MESH_FACES))
     chosen: dict[str, dict[str, Any]] = {
@@ -81,7 +85,7 @@ def resolve_settings(
         "training": {"steps": _steps(config, kind, area_m2 / voxel**2)},
         "mesh": {
             "voxel_size_m": mesh_voxel,
-            "min_component_area_m2": 50 * spacing_m**2,
+            "min_component_area_m2": 50 * spacing_m**2,  # the area of about 50 scan points; not swept
         },
     }
     filled = _fill(config, chosen)
@@ -95,14 +99,16 @@ def resolve_settings(
 
 
 def _steps(config: FitConfig, kind: str, surface_cells: float) -> int:
-    """Training steps: those of the device for a room, on a GPU more for larger scans, up to twice as many."""
+    """Training steps: `STEPS` of the device; on a GPU up to twice as many for scans larger than a room."""
     growth = (surface_cells / ROOM_CELLS) ** STEPS_GROWTH if kind == "cuda" else 1.0
-    return max(round(config.training.steps_factor * STEPS[kind] * min(max(growth, 1.0), MOST_STEPS)), 1)
+    return max(round(config.training.steps_factor * STEPS[kind] * min(max(growth, 1.0), MAX_STEPS_GROWTH)), 1)
 
 
 def _fill(config: FitConfig, chosen: dict[str, dict[str, Any]]) -> FitConfig:
-    """Sets the chosen values where the configuration holds None."""
-    return config.model_copy(update={n: _fill_section(getattr(config, n), values) for n, values in chosen.items()})
+    """Sets the chosen values where the configuration has None."""
+    return config.model_copy(
+        update={name: _fill_section(getattr(config, name), values) for name, values in chosen.items()}
+    )
 
 
 def _fill_section(section: Section, chosen: dict[str, Any]) -> Section:

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Scores of a mesh against a reference surface. Importing this loads numpy and scipy; Open3D comes with first use."""
+"""Scores a mesh against a reference surface.
 
-from fastsdf.evaluation.marked import MarkedMetrics, Marks
+Input: a mesh and a reference (mesh or points). Output: `Metrics`, or rows of a table. Start reading at `metrics`.
+"""
+
 from fastsdf.evaluation.metrics import Metrics, evaluate
+from fastsdf.evaluation.point_labels import LabelledMetrics, PointLabels
 from fastsdf.evaluation.protocols import PROTOCOLS, Protocol, protocol_named
 from fastsdf.evaluation.rows import Row, rows
 
 __all__ = [
     "PROTOCOLS",
-    "MarkedMetrics",
-    "Marks",
+    "LabelledMetrics",
     "Metrics",
+    "PointLabels",
     "Protocol",
     "Row",
     "evaluate",

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportGeneralTypeIssues=false
-"""Exact point-to-triangle distances without Open3D, in float64: slower, for machines where Open3D does not load.
+"""Computes exact point-to-triangle distances in float64 without Open3D; slower, for machines where it does not load.
 
-Long triangles are cut into pieces; candidates for a point are the pieces whose centroids are nearest to it. No other
-piece can be nearer than the distance to the last candidate's centroid less the largest piece's radius, so the number of
-candidates grows for those points only that this bound does not settle.
+Long triangles are cut into pieces. The candidates for a point are the pieces whose centroids are nearest to it. Any
+other piece is at least as far away as the centroid of the last candidate, less the largest radius of a piece. A point
+gets more candidates only while this bound does not prove its distance.
 """
+
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -13,16 +15,18 @@ from scipy.spatial import KDTree
 
 from fastsdf.geometry import TriangleMesh
 
-FIRST_CANDIDATES = 8  # settles most points beside a marching-cubes mesh; four times as many in each further round
-MAX_PIECES = 400_000  # pieces that large triangles are cut into, beside the triangles that are small already
-PAIRS_AT_ONCE = 1 << 24  # pairs of point and piece; bounds memory to about 0.4 GiB
+FIRST_CANDIDATES = (
+    8  # pieces; enough for most points near a marching-cubes mesh; each further round has four times more
+)
+MAX_PIECES = 400_000  # largest number of pieces of the large triangles; bounds memory
+PAIRS_AT_ONCE = 1 << 24  # pairs of a point and a piece; bounds memory to about 0.4 GiB
 
 
 class ExactDistance:
-    """A mesh made ready for closest-point queries.
+    """An index of a mesh for closest-point queries.
 
     Args:
-        mesh: at least one face.
+        mesh: mesh with at least one face.
     """
 
     def __init__(self, mesh: TriangleMesh) -> None:
@@ -37,33 +41,37 @@ class ExactDistance:
         self._tree = KDTree(centroids)
 
     def distance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Unsigned distances (n,) float64 from points (n, 3) in world coordinates, and (n,) int64 nearest faces."""
+        """Unsigned distances (n,) float64 of points (n, 3) in world coordinates, and nearest faces (n,) int64."""
         x = points - self._origin
         distances, faces = np.full(len(x), np.inf), np.zeros(len(x), np.int64)
-        open_, count = np.arange(len(x)), FIRST_CANDIDATES
-        while len(open_):
+        unproven, count = np.arange(len(x)), FIRST_CANDIDATES
+        while len(unproven):
             count = min(count, len(self._face))
-            settled = [self._improve(x, part, count, distances, faces) for part in _chunks(open_, count)]
-            open_ = open_[~np.concatenate(settled)]
+            proven = [self._improve(x, part, count, distances, faces) for part in _chunks(unproven, count)]
+            unproven = unproven[~np.concatenate(proven)]
             count *= 4
         return distances, faces
 
     def _improve(
-        self, x: np.ndarray, rows: np.ndarray, count: int, distances: np.ndarray, faces: np.ndarray
+        self, x: np.ndarray, index: np.ndarray, count: int, distances: np.ndarray, faces: np.ndarray
     ) -> np.ndarray:
-        """Takes the nearest of ``count`` candidates for points ``rows`` (m,), in place; (m,) bool: none can be nearer."""
-        gap, piece = self._tree.query(x[rows], range(1, count + 1), workers=-1)
-        found, nearest = nearest_of(x[rows], self._corners, piece)
-        distances[rows], faces[rows] = found, self._face[nearest]
+        """Updates the points ``index`` (m,) with ``count`` candidates, in place; (m,) bool: proven to be nearest."""
+        ranks: Any = [*range(1, count + 1)]
+        gap, piece = self._tree.query(x[index], ranks, workers=-1)
+        found, nearest = nearest_of(x[index], self._corners, np.asarray(piece))
+        distances[index], faces[index] = found, self._face[nearest]
         return (found <= gap[:, -1] - self._radius) | (count == len(self._face))
 
 
 def cut_triangles(corners: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles (p, 3, 3) without edges longer than ``size``, by halving longest edges, and (p,) the one each is part of.
+    """Cuts triangles at the middle of their longest edge until no edge is longer than ``size``.
 
     Args:
         corners: (f, 3, 3) float64 corners of the triangles.
-        size: longest edge allowed, > 0.
+        size: largest edge length, > 0.
+
+    Returns:
+        (p, 3, 3) corners of the pieces, and (p,) the triangle that each piece belongs to.
     """
     done, of_done = [], []
     rest, of_rest = corners, np.arange(len(corners))
@@ -83,9 +91,13 @@ def cut_triangles(corners: np.ndarray, size: float) -> tuple[np.ndarray, np.ndar
 
 @njit(parallel=True, cache=True)
 def nearest_of(points: np.ndarray, corners: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (n,) from points (n, 3) to the nearest of their candidates (n, k) among triangles (p, 3, 3), and which.
+    """Finds the nearest of the candidates (n, k) of each point (n, 3) among triangles (p, 3, 3).
 
-    A candidate's distance is that to its plane where the point lies over it, else that to the nearest of its edges.
+    The distance to a triangle is that to its plane if the point projects into the triangle, else that to its nearest
+    edge.
+
+    Returns:
+        (n,) distances, and (n,) indices of the nearest triangles.
     """
     distance, nearest = np.empty(len(points)), np.empty(len(points), np.int64)
     for i in prange(len(points)):
@@ -104,13 +116,13 @@ def _squared_distance(point: np.ndarray, corners: np.ndarray) -> float:
     vx, vy, vz = corners[2] - corners[0]
     nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     area = nx * nx + ny * ny + nz * nz
-    over, beside, across = area > 0, np.inf, 0.0  # a triangle without area is its edges
+    over, beside, across = area > 0, np.inf, 0.0  # a triangle without area has only edges
     for k in range(3):
         ex, ey, ez = corners[(k + 1) % 3] - corners[k]
         px, py, pz = point - corners[k]
         side = (ey * pz - ez * py) * nx + (ez * px - ex * pz) * ny + (ex * py - ey * px) * nz
         over = over and side >= 0
-        length = max(ex * ex + ey * ey + ez * ez, 1e-300)
+        length = max(ex * ex + ey * ey + ez * ez, 1e-300)  # guards against division by zero
         share = min(max((px * ex + py * ey + pz * ez) / length, 0.0), 1.0)
         rx, ry, rz = px - share * ex, py - share * ey, pz - share * ez
         beside = min(beside, rx * rx + ry * ry + rz * rz)
@@ -123,5 +135,5 @@ def _edges(corners: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
 
 
-def _chunks(rows: np.ndarray, count: int) -> list[np.ndarray]:
-    return np.array_split(rows, max(-(-len(rows) * count // PAIRS_AT_ONCE), 1))
+def _chunks(index: np.ndarray, count: int) -> list[np.ndarray]:
+    return np.array_split(index, max(-(-len(index) * count // PAIRS_AT_ONCE), 1))

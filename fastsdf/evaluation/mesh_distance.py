@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Exact point-to-triangle distances: by Open3D where it loads, else by `fastsdf.evaluation.exact_distance`."""
+"""Computes exact point-to-triangle distances with Open3D, or with `exact_distance` where Open3D does not load."""
 
 from typing import Protocol
 
@@ -10,14 +10,14 @@ from fastsdf.evaluation.exact_distance import ExactDistance
 from fastsdf.geometry import TriangleMesh
 from fastsdf.system.open3d_library import load_open3d
 
-_CHUNK = 500_000  # points per call of Open3D; bounds the copies in float32
+_CHUNK = 500_000  # points per call of Open3D; bounds the memory of float32 copies
 
 
 class MeshDistance(Protocol):
-    """A mesh made ready for closest-point queries."""
+    """An index of a mesh for closest-point queries."""
 
     def distance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Unsigned distance and nearest face.
+        """Returns unsigned distances and nearest faces.
 
         Args:
             points: (n, 3) float64 in world coordinates.
@@ -29,12 +29,12 @@ class MeshDistance(Protocol):
 
 
 def mesh_distance(mesh: TriangleMesh) -> MeshDistance:
-    """Closest-point queries against a mesh with at least one face; both ways give the same values to about 1e-7."""
+    """Makes an index of a mesh with at least one face; both kinds give the same distances to about 1e-7 (relative)."""
     return ExactDistance(mesh) if why_not_open3d() else Open3DDistance(mesh)
 
 
 def why_not_open3d() -> str:
-    """Why Open3D cannot be used here, in one line; empty if it can."""
+    """Returns one line on why Open3D cannot be loaded; empty if it can."""
     try:
         load_open3d()
     except InputError as error:
@@ -45,7 +45,7 @@ def why_not_open3d() -> str:
 class Open3DDistance:
     """Closest-point queries by Open3D's ray-casting scene.
 
-    Open3D works in float32, so mesh and points are shifted to the middle of the mesh's bounding box first. Errors are
+    Open3D works in float32, so mesh and points are first shifted by the centre of the mesh's bounding box. Errors are
     then about 1e-7 of the mesh's extent.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How close a mesh is to a reference surface: distances, F-scores, normals, invented area, topology."""
+"""Computes the metrics of a mesh against a reference: distances, F-scores, normals, hallucinated area, topology."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -7,36 +7,37 @@ from typing import Any
 import numpy as np
 
 from fastsdf.errors import InputError
-from fastsdf.evaluation.marked import MarkedMetrics, Marks, marked_metrics
+from fastsdf.evaluation.directed_distances import DirectedDistances, both_directions
+from fastsdf.evaluation.point_labels import LabelledMetrics, PointLabels, labelled_metrics
 from fastsdf.evaluation.protocols import protocol_named
-from fastsdf.evaluation.sides import Side, both_sides
 from fastsdf.evaluation.topology import face_normals, topology
 from fastsdf.geometry import PointCloud, TriangleMesh
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Results of ``evaluate``; lengths in metres, shares 0 to 1, None where the reference cannot tell.
+    """Results of ``evaluate``: lengths in metres, shares 0 to 1, None where the reference does not determine a value.
 
     Attributes:
         protocol: name of the protocol.
         reference_kind: "mesh", "points" or "points with normals" (distances to the nearest point, not to a surface).
-        recall_kind: "reference", or "observed" if the recall side was given.
+        recall_kind: "reference", or "observed" if observed points were given.
         samples: area-uniform samples on the mesh.
-        recall_samples: points of the recall side.
+        recall_samples: points of the recall direction.
         seed: seed of all sampling.
         accuracy: mean distance of mesh samples to the reference; ``accuracy_median`` likewise.
-        completeness: mean distance of the recall side to the mesh; ``completeness_median`` likewise.
+        completeness: mean distance of the recall points to the mesh; ``completeness_median`` likewise.
         chamfer_l1: (accuracy + completeness) / 2.
         chamfer_l2_squared: sum of both mean squared distances, m^2.
-        thresholds: distances of ``precision``, ``recall`` and ``f_score``, in the same order.
+        thresholds: distance limits of ``precision``, ``recall`` and ``f_score``, in the same order.
         normal_consistency: mean absolute cosine between normals, averaged over both directions.
-        normal_consistency_signed: the same without the absolute value: 1 as the reference, -1 inside out.
-        hausdorff: the largest distance of either direction; ``hausdorff95`` the larger 95th percentile.
-        hallucination_m: distance beyond which mesh area counts as hallucinated.
-        hallucinated_share: its share of the mesh's area; ``hallucinated_area`` the same in m^2.
-        marked: figures on thin and planar parts of the recall side, if it was marked.
-        precise, recalled: what the figures were made of: mesh samples -> reference, and recall side -> mesh.
+        normal_consistency_signed: the same with the sign: 1 if all normals agree, -1 if the mesh is inside out.
+        hausdorff: the largest distance in either direction; ``hausdorff95``: the larger of the two 95th percentiles.
+        hallucination_m: distance from the reference beyond which mesh area counts as hallucinated.
+        hallucinated_share: share of the mesh's area that is hallucinated; ``hallucinated_area``: the same in m^2.
+        labelled: metrics on the thin and planar observed points, if labels were given.
+        precision_distances: distances from mesh samples to the reference.
+        recall_distances: distances from the recall points to the mesh.
     """
 
     protocol: str
@@ -69,15 +70,15 @@ class Metrics:
     watertight: bool
     boundary_edges: int
     nonmanifold_edges: int
-    marked: MarkedMetrics
-    precise: Side = field(repr=False, compare=False)
-    recalled: Side = field(repr=False, compare=False)
+    labelled: LabelledMetrics
+    precision_distances: DirectedDistances = field(repr=False, compare=False)
+    recall_distances: DirectedDistances = field(repr=False, compare=False)
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values for JSON: the figures; tuples become lists, the marked ones stand beside the others."""
-        left_out = {"marked", "precise", "recalled"}
+        """Returns the metrics as plain values for JSON: tuples as lists, labelled metrics beside the others."""
+        left_out = {"labelled", "precision_distances", "recall_distances"}
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
-        values |= self.marked._asdict()
+        values |= self.labelled._asdict()
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
@@ -90,43 +91,54 @@ def evaluate(
     samples: int | None = None,
     seed: int = 0,
     observed: PointCloud | None = None,
-    marks: Marks | None = None,
+    labels: PointLabels | None = None,
 ) -> Metrics:
     """Compares a mesh with a reference in the same world frame.
 
-    Precision side: mesh samples -> the whole reference. Recall side: ``observed``, else samples of the reference -> the
-    mesh. Distances are exact, except to a reference of points, where they can't fall below its spacing.
+    Precision is measured from mesh samples to the whole reference, recall from ``observed`` (or samples of the
+    reference) to the mesh. Distances are exact; to a reference of points they are those to the nearest point, so they
+    are limited by its spacing.
 
     Args:
-        mesh: at least one face with area.
+        mesh: mesh to score, with at least one face that has area.
         reference: the true surface, or points on it.
-        protocol: a name of ``PROTOCOLS``; it gives the constants.
-        thresholds: distances for F in metres instead of the protocol's.
-        samples: samples per side instead of the protocol's.
+        protocol: name in ``PROTOCOLS``; it sets the constants.
+        thresholds: distance limits of the F-score in metres; None takes those of the protocol.
+        samples: number of samples per mesh; None takes that of the protocol.
         seed: seed of all sampling.
-        observed: points (and normals) of what the scan could see; without it recall also measures what was hidden.
-        marks: which points of ``observed`` lie on thin solids or on planar surface.
+        observed: points (and normals) of the surface that the scanner could see; without them, recall also counts
+            surface that was hidden.
+        labels: labels of the observed points.
 
     Raises:
         InputError: unknown protocol, empty or non-finite mesh or reference, or a value out of range.
+
+    >>> import fastsdf, numpy as np
+    >>> square = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    >>> faces = np.array([[0, 1, 2], [0, 2, 3]])
+    >>> mesh, truth = fastsdf.TriangleMesh(square + [0, 0, 0.004], faces), fastsdf.TriangleMesh(square, faces)
+    >>> metrics = fastsdf.evaluate(mesh, truth, samples=1000)
+    >>> f"Chamfer {1e3 * metrics.chamfer_l1:.1f} mm, F at 1 cm {metrics.f_score[0]:.2f}"
+    'Chamfer 4.0 mm, F at 1 cm 1.00'
     """
     rules = protocol_named(protocol)
     limits = rules.thresholds_m if thresholds is None else thresholds
     count = rules.samples if samples is None else samples
     _check(mesh, reference, observed, count, limits)
-    if marks is not None and observed is None:
-        raise InputError("evaluate: marks need the observed points that they belong to")
-    precise, recalled = both_sides(mesh, reference, reference if observed is None else observed, count, seed)
+    if labels is not None and observed is None:
+        raise InputError("evaluate: labels were given without observed points; give the points they belong to")
+    recall_source = reference if observed is None else observed
+    precision, recall = both_directions(mesh, reference, recall_source, count, seed)
     return Metrics(
         protocol=rules.name,
         reference_kind=_reference_kind(reference),
         recall_kind="reference" if observed is None else "observed",
         seed=seed,
-        **_closeness(precise, recalled, limits),
-        **_surface(mesh, precise.distance, rules.hallucination_m),
-        marked=marked_metrics(recalled.distance, recalled.cosine, marks or Marks(), limits),
-        precise=precise,
-        recalled=recalled,
+        **_closeness(precision, recall, limits),
+        **_surface(mesh, precision.distance, rules.hallucination_m),
+        labelled=labelled_metrics(recall.distance, recall.cosine, labels or PointLabels(), limits),
+        precision_distances=precision,
+        recall_distances=recall,
     )
 
 
@@ -157,40 +169,42 @@ def _reference_kind(reference: TriangleMesh | PointCloud) -> str:
     return "points" if reference.normals is None else "points with normals"
 
 
-def _closeness(precise: Side, recalled: Side, limits: tuple[float, ...]) -> dict[str, Any]:
-    """Every field of ``Metrics`` that follows from the two directions and the thresholds alone."""
-    there, back = precise.distance, recalled.distance
-    precision = tuple(float((there < t).mean()) for t in limits)
-    recall = tuple(float((back < t).mean()) for t in limits)
-    consistency, signed = _consistency(precise.cosine, recalled.cosine)
+def _closeness(
+    precision_side: DirectedDistances, recall_side: DirectedDistances, limits: tuple[float, ...]
+) -> dict[str, Any]:
+    """The fields of ``Metrics`` that follow from the two directions and the thresholds alone."""
+    to_reference, to_mesh = precision_side.distance, recall_side.distance
+    precision = tuple(float((to_reference < limit).mean()) for limit in limits)
+    recall = tuple(float((to_mesh < limit).mean()) for limit in limits)
+    consistency, signed = _consistency(precision_side.cosine, recall_side.cosine)
     return {
-        "samples": len(there),
-        "recall_samples": len(back),
-        "accuracy": float(there.mean()),
-        "accuracy_median": float(np.median(there)),
-        "completeness": float(back.mean()),
-        "completeness_median": float(np.median(back)),
-        "chamfer_l1": float(there.mean() + back.mean()) / 2.0,
-        "chamfer_l2_squared": float((there**2).mean() + (back**2).mean()),
+        "samples": len(to_reference),
+        "recall_samples": len(to_mesh),
+        "accuracy": float(to_reference.mean()),
+        "accuracy_median": float(np.median(to_reference)),
+        "completeness": float(to_mesh.mean()),
+        "completeness_median": float(np.median(to_mesh)),
+        "chamfer_l1": float(to_reference.mean() + to_mesh.mean()) / 2.0,
+        "chamfer_l2_squared": float((to_reference**2).mean() + (to_mesh**2).mean()),
         "thresholds": limits,
         "precision": precision,
         "recall": recall,
         "f_score": tuple(2 * p * r / (p + r) if p + r > 0 else 0.0 for p, r in zip(precision, recall, strict=True)),
         "normal_consistency": consistency,
         "normal_consistency_signed": signed,
-        "hausdorff": float(max(there.max(), back.max())),
-        "hausdorff95": float(max(np.percentile(there, 95), np.percentile(back, 95))),
+        "hausdorff": float(max(to_reference.max(), to_mesh.max())),
+        "hausdorff95": float(max(np.percentile(to_reference, 95), np.percentile(to_mesh, 95))),
     }
 
 
-def _surface(mesh: TriangleMesh, there: np.ndarray, limit_m: float) -> dict[str, Any]:
-    """Every field of ``Metrics`` about the mesh itself and what it invents; ``there`` are its samples' distances."""
+def _surface(mesh: TriangleMesh, to_reference: np.ndarray, limit_m: float) -> dict[str, Any]:
+    """The fields of ``Metrics`` about the mesh itself and its hallucinated area, from its samples' distances (n,)."""
     area = float(face_normals(mesh)[1].sum())
-    invented = float((there > limit_m).mean())
+    hallucinated = float((to_reference > limit_m).mean())
     return {
         "hallucination_m": limit_m,
-        "hallucinated_share": invented,
-        "hallucinated_area": invented * area,
+        "hallucinated_share": hallucinated,
+        "hallucinated_area": hallucinated * area,
         "area": area,
         "faces": len(mesh.faces),
         "vertices": len(mesh.vertices),
@@ -199,7 +213,7 @@ def _surface(mesh: TriangleMesh, there: np.ndarray, limit_m: float) -> dict[str,
 
 
 def _consistency(precision: np.ndarray | None, recall: np.ndarray | None) -> tuple[float | None, float | None]:
-    """Mean absolute and mean signed cosine of known normals, averaged over both directions; None unless both have any."""
+    """Mean absolute and mean signed cosine, averaged over both directions; None if one has no known normals."""
     known = [c[np.isfinite(c)] for c in (precision, recall) if c is not None]
     if len(known) < 2 or not all(map(len, known)):
         return None, None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Named evaluation protocols: the constants that make two numbers comparable."""
+"""Named evaluation protocols: sets of constants, so that metrics of the same protocol are comparable."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ class Protocol:
     """Constants of an evaluation.
 
     Attributes:
-        name: registry key.
+        name: key in `PROTOCOLS`.
         description: one line for listings.
-        thresholds_m: distances for precision, recall and F, metres.
+        thresholds_m: distance limits of precision, recall and F-score, metres.
         hallucination_m: mesh area farther than this from the reference counts as hallucinated, metres.
-        samples: area-uniform samples per side.
-        chamfer: how both Chamfer figures are defined.
+        samples: number of area-uniform samples per mesh.
+        chamfer: definition of the two Chamfer metrics.
     """
 
     name: str
@@ -43,10 +43,10 @@ PROTOCOLS: dict[str, Protocol] = {ROOM.name: ROOM}
 
 
 def protocol_named(name: str) -> Protocol:
-    """The registered protocol of that name.
+    """Returns the protocol of that name.
 
     Raises:
-        InputError: there is none; the message lists the known names.
+        InputError: the name is unknown; the message lists the known names.
     """
     if name not in PROTOCOLS:
         raise InputError(f"unknown evaluation protocol '{name}', known are: {', '.join(sorted(PROTOCOLS))}")

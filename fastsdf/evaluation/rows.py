@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Metrics as rows for a console table or a JSON report."""
+"""Turns metrics into rows for a console table or an HTML page."""
 
 from typing import Literal, NamedTuple
 
@@ -7,7 +7,7 @@ from fastsdf.evaluation.metrics import Metrics
 
 
 class Row(NamedTuple):
-    """One figure: ``value`` in ``unit``; ``better`` says which way is good ("" where neither is)."""
+    """One metric: ``value`` in ``unit``; ``better`` is the direction of improvement ("" if there is none)."""
 
     name: str
     value: float | int | bool | None
@@ -16,8 +16,8 @@ class Row(NamedTuple):
 
 
 def rows(metrics: Metrics) -> list[Row]:
-    """The figures of ``metrics`` in reading order: lengths in mm, shares in percent, areas in m^2."""
-    return [*_distance_rows(metrics), *_threshold_rows(metrics), *_marked_rows(metrics), *_surface_rows(metrics)]
+    """Returns the metrics in reading order: lengths in mm, shares in percent, areas in m^2."""
+    return [*_distance_rows(metrics), *_threshold_rows(metrics), *_labelled_rows(metrics), *_surface_rows(metrics)]
 
 
 def _distance_rows(m: Metrics) -> list[Row]:
@@ -35,25 +35,25 @@ def _distance_rows(m: Metrics) -> list[Row]:
 
 
 def _threshold_rows(m: Metrics) -> list[Row]:
-    sides = (("precision", m.precision), ("recall", m.recall), ("F", m.f_score))
+    shares = (("precision", m.precision), ("recall", m.recall), ("F", m.f_score))
     return [
         Row(f"{name} at {1e3 * limit:g} mm", 1e2 * values[i], "%", "up")
         for i, limit in enumerate(m.thresholds)
-        for name, values in sides
+        for name, values in shares
     ]
 
 
-def _marked_rows(m: Metrics) -> list[Row]:
-    """Rows of the figures that are known."""
-    marked = m.marked
+def _labelled_rows(m: Metrics) -> list[Row]:
+    """Rows of the labelled metrics that are known."""
+    labelled = m.labelled
     found = [
         Row(f"recall at {1e3 * limit:g} mm on thin solids", 1e2 * value, "%", "up")
-        for limit, value in zip(m.thresholds, marked.thin_recall or (), strict=False)
+        for limit, value in zip(m.thresholds, labelled.thin_recall or (), strict=False)
     ]
     flat = (
-        Row("planar surface found", _scaled(marked.flat_share, 1e2), "%", "up"),
-        Row("angle on planar surface, median", marked.flat_angle_deg, "deg", "down"),
-        Row("distance on planar surface, rms", _scaled(marked.flat_rms, 1e3), "mm", "down"),
+        Row("planar surface found", _scaled(labelled.flat_share, 1e2), "%", "up"),
+        Row("angle on planar surface, median", labelled.flat_angle_deg, "deg", "down"),
+        Row("distance on planar surface, rms", _scaled(labelled.flat_rms, 1e3), "mm", "down"),
     )
     return found + [row for row in flat if row.value is not None]
 

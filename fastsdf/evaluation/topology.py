@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counts that describe a mesh as a surface: pieces, open and over-used edges, area."""
+"""Computes the components, watertightness and edge counts of a mesh, and its face normals and areas."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from fastsdf.geometry import TriangleMesh
 
 
 class Topology(NamedTuple):
-    """Counts after equal vertices are welded and faces that then have an edge of no length are dropped."""
+    """Counts after equal vertices are welded and degenerate faces are dropped."""
 
     components: int
     watertight: bool
@@ -24,13 +24,13 @@ def face_normals(mesh: TriangleMesh) -> tuple[np.ndarray, np.ndarray]:
     a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
     cross = np.cross(b - a, c - a)
     length = np.linalg.norm(cross, axis=1)
-    return cross / np.maximum(length, 1e-300)[:, None], length / 2.0
+    return cross / np.maximum(length, 1e-300)[:, None], length / 2.0  # 1e-300 guards against division by zero
 
 
 def topology(mesh: TriangleMesh) -> Topology:
-    """Components (joined through vertices), watertightness and edge counts of ``mesh``.
+    """Counts the components (faces that share vertices) and the edges of a mesh, and tests whether it is watertight.
 
-    Vertices are welded only if exactly equal. Watertight means that every edge has exactly two faces.
+    Vertices are welded only if exactly equal. A mesh is watertight if every edge has exactly two faces.
     """
     labels, count = _weld(mesh.vertices)
     faces = labels[mesh.faces]
@@ -41,12 +41,12 @@ def topology(mesh: TriangleMesh) -> Topology:
     keys, uses = np.unique(edges[:, 0] * count + edges[:, 1], return_counts=True)
     graph = coo_matrix((np.ones(len(keys), np.int8), (keys // count, keys % count)), shape=(count, count))
     pieces = connected_components(graph, directed=False)[1]
-    open_edges, crowded = int((uses == 1).sum()), int((uses > 2).sum())
-    return Topology(len(np.unique(pieces[faces[:, 0]])), open_edges + crowded == 0, open_edges, crowded)
+    open_edges, nonmanifold = int((uses == 1).sum()), int((uses > 2).sum())
+    return Topology(len(np.unique(pieces[faces[:, 0]])), open_edges + nonmanifold == 0, open_edges, nonmanifold)
 
 
 def _weld(vertices: np.ndarray) -> tuple[np.ndarray, int]:
-    """A label (v,) per vertex, equal for equal vertices, and the number of labels."""
+    """Labels (v,) of vertices, equal for equal vertices, and the number of distinct labels."""
     order = np.lexsort(vertices.T)
     ordered = vertices[order]
     new = np.ones(len(vertices), bool)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Value, gradient and Laplacian of a field, by central taps, tetrahedral taps or autograd.
+"""Computes value, gradient and Laplacian of a field by central taps, tetrahedral taps or autograd.
 
-Central differences (6 taps and the centre) are second order in both outputs. The tetrahedral stencil (4 taps and the
-centre, as in Neuralangelo, Li et al. 2023) is first order and 1.4 times cheaper. Trilinear features have zero diagonal
-Hessian inside a cell, so an autograd Laplacian sees only the network's curvature: it is here for comparison.
+Central differences (six taps and the centre) are accurate to second order in gradient and Laplacian. The tetrahedral
+stencil (four taps and the centre, as in Neuralangelo, Li et al. 2023) is of first order and 1.4 times cheaper.
+Trilinear features have no second derivative along an axis inside a cell, so that a Laplacian by autograd contains only
+the curvature of the network; it is here for comparison.
 """
 
 import math
@@ -18,7 +19,7 @@ Field = Callable[[Tensor], Tensor]
 
 
 class Stencil(NamedTuple):
-    """u (n,), its gradient (n, 3) and its Laplacian (n,)."""
+    """Value u (n,), gradient (n, 3) and Laplacian (n,) of a field at n points."""
 
     sdf: Tensor
     gradient: Tensor
@@ -26,7 +27,7 @@ class Stencil(NamedTuple):
 
 
 def differentiate(field: Field, x: Tensor, step: float, mode: Mode = "central") -> Stencil:
-    """u, grad u and lap u at the same points, all differentiable with respect to the field's parameters.
+    """Evaluates u, grad u and lap u at points; all are differentiable with respect to the field's parameters.
 
     Args:
         field: maps (m, 3) points to (m,) values.
@@ -42,14 +43,17 @@ def differentiate(field: Field, x: Tensor, step: float, mode: Mode = "central") 
 
 
 def _taps(field: Field, x: Tensor, offsets: Tensor) -> Tensor:
-    """u at the centre (row 0) and at x + offsets (t, 3): (1 + t, n). The taps of a point are evaluated side by side."""
+    """u at x (row 0) and at x + offsets (t, 3): (1 + t, n).
+
+    Taps of one point are consecutive in the call of the field, which lets it share the look-up of their cell.
+    """
     offsets = torch.cat([torch.zeros_like(offsets[:1]), offsets])
     points = (x[:, None] + offsets).reshape(-1, 3)
     return field(points).reshape(len(x), len(offsets)).T
 
 
 def _central(field: Field, x: Tensor, step: float) -> Stencil:
-    """Taps at x +- h e_i: grad_i = (u_i+ - u_i-) / 2h, lap = sum (u_i+- - u) / h^2."""
+    """Taps at x +- h e_i: grad_i = (u_i+ - u_i-) / (2 h), lap = sum over all taps of (u_tap - u) / h^2."""
     arms = step * torch.eye(3, dtype=x.dtype, device=x.device)
     u = _taps(field, x, torch.cat([arms, -arms]))
     gradient = (u[1:4] - u[4:7]).T / (2 * step)
@@ -58,7 +62,7 @@ def _central(field: Field, x: Tensor, step: float) -> Stencil:
 
 
 def _tetrahedral(field: Field, x: Tensor, step: float) -> Stencil:
-    """Taps at x + h/sqrt(3) k_i: grad = sqrt(3)/(4h) sum k_i u_i, lap = 3/(2h^2) sum (u_i - u)."""
+    """Taps at x + h / sqrt(3) k_i: grad = sqrt(3) / (4 h) sum k_i u_i, lap = 3 / (2 h^2) sum (u_i - u)."""
     arm = step / math.sqrt(3.0)
     directions = 2 * torch.eye(3, dtype=x.dtype, device=x.device) - 1
     directions = torch.cat([directions, torch.ones_like(directions[:1])])
@@ -69,6 +73,7 @@ def _tetrahedral(field: Field, x: Tensor, step: float) -> Stencil:
 
 
 def _autograd(field: Field, x: Tensor) -> Stencil:
+    """Derivatives by autograd: the Laplacian is the sum of the diagonal of the Hessian."""
     x = x.detach().requires_grad_(True)
     u = field(x)
     (gradient,) = torch.autograd.grad(u.sum(), x, create_graph=True)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Reads and writes scans and meshes. Importing this package loads only numpy and plyfile."""
+"""Reads and writes scans, meshes and grids.
+
+Input: paths. Output: the types of `fastsdf.geometry` (and back). Start reading at `readers`.
+Importing this package loads only numpy and plyfile.
+"""
 
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.formats.meshes import is_mesh_file, read_mesh

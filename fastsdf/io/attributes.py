@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From named columns (PLY properties, text headers) to the attributes of a point cloud."""
+"""Turns named columns (PLY properties, headers of text files) into the attributes of a point cloud."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from fastsdf.geometry import PointCloud
 
+# Known column names, lower case; the first that a file has is used.
 POINT_NAMES = ("x", "y", "z")
 SENSOR_NAMES = ("sx", "sy", "sz")
 NORMAL_NAMES = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"), ("normalx", "normaly", "normalz"))
@@ -16,9 +17,9 @@ VIEW_NAMES = ("view", "view_index", "scan", "scan_index", "frame", "frame_index"
 
 
 def cloud_from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
-    """Build a point cloud from (n,) columns named as in PLY files (lower case; x, y and z must be there).
+    """Builds a point cloud from (n,) columns with lower-case names as in PLY files; x, y and z are required.
 
-    Columns that mean nothing here (intensity, curvature, ...) are left out.
+    Unknown columns (intensity, curvature, ...) are ignored.
     """
     colors, notes = colors_to_uint8(_first_group(columns, COLOR_NAMES))
     return PointCloud(
@@ -33,10 +34,10 @@ def cloud_from_columns(columns: Mapping[str, np.ndarray]) -> PointCloud:
 
 
 def colors_to_uint8(colors: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Bring (n, 3) colours to uint8: floats up to 1, 8-bit values, or 16-bit values, told apart by the largest value.
+    """Converts (n, 3) colours to uint8; their largest value tells floats up to 1, 8-bit and 16-bit values apart.
 
     Returns:
-        The (n, 3) uint8 colours, or None when there are none or they hold NaN or infinity; and the notes to report.
+        The (n, 3) uint8 colours, or None if there are none or some are not finite; and the notes to report.
     """
     if colors is None or len(colors) == 0 or colors.dtype == np.uint8:
         return colors, ()
@@ -58,7 +59,7 @@ def _first_group(columns: Mapping[str, np.ndarray], groups: tuple[tuple[str, ...
 
 
 def _view_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The first (n,) column named as a view index that holds whole numbers only."""
+    """The first column (n,) with the name of a view index, if it has whole numbers only."""
     for name in VIEW_NAMES:
         values = columns.get(name)
         if values is not None and values.dtype.kind in "iuf" and np.isfinite(values).all():
@@ -67,7 +68,7 @@ def _view_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
 
 
 def _time_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The first (n,) column named as a time that holds finite numbers only."""
+    """The first column (n,) with the name of a time whose numbers are all finite."""
     for name in TIME_NAMES:
         values = columns.get(name)
         if values is not None and values.dtype.kind in "iuf" and np.isfinite(values).all():
@@ -76,5 +77,5 @@ def _time_column(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
 
 
 def as_float64(values: np.ndarray | None) -> np.ndarray | None:
-    """Convert to float64; None stays None."""
+    """Converts to float64; None stays None."""
     return None if values is None else values.astype(np.float64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The last step of every reader: drop unusable rows, count them, and refuse scans that cannot be reconstructed."""
+"""Cleans a point cloud after reading: drops unusable points and refuses scans that cannot be reconstructed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +10,15 @@ import numpy as np
 from fastsdf.errors import InputError, ScanError
 from fastsdf.geometry import PointCloud
 
-MIN_POINTS = 100
+MIN_POINTS = 100  # points; a smaller scan is an export error, not a room
 
 
 def with_sensor(cloud: PointCloud, sensor: Sequence[float]) -> PointCloud:
-    """Give all points one sensor position (3 finite numbers, world units); it replaces per-point positions.
+    """Gives all points one sensor position, which replaces per-point positions.
+
+    Args:
+        cloud: the scan.
+        sensor: three finite numbers, in the units of the points.
 
     Raises:
         InputError: ``sensor`` is not three finite numbers.
@@ -29,10 +33,10 @@ def with_sensor(cloud: PointCloud, sensor: Sequence[float]) -> PointCloud:
 
 
 def clean_cloud(cloud: PointCloud, path: Path) -> PointCloud:
-    """Drop points that are not finite, make normals unit length, and check what is left.
+    """Drops points that are not finite, normalizes the normals, and checks the remaining points.
 
-    A point keeps its position if its normal is zero or not finite: its normal becomes zero, which means unknown. If no
-    normal is usable (some exporters write zeros), the normals are left out. Both are noted.
+    A normal that is zero or not finite becomes zero, which means unknown; the point stays. If no normal is usable (some
+    exporters write zeros only), the cloud has no normals. Notes report both.
 
     Raises:
         ScanError: fewer than ``MIN_POINTS`` points are usable, or all points are equal.

@@ -20,6 +20,12 @@ def write_grid(grid: DistanceGrid, path: str | Path) -> None:
     Raises:
         InputError: the suffix is unknown, a grid for OpenVDB has no band, OpenVDB's Python module is not installed, or
             the file cannot be written.
+
+    >>> import fastsdf, numpy as np
+    >>> grid = fastsdf.DistanceGrid(np.zeros(3), 0.05, np.zeros((2, 3, 4), np.float32))
+    >>> fastsdf.write_grid(grid, "sdf.npz")
+    >>> np.load("sdf.npz")["values"].shape
+    (2, 3, 4)
     """
     path = Path(path)
     check_grid_path(path)
@@ -40,7 +46,7 @@ def check_grid_path(path: Path) -> None:
     """
     suffix = path.suffix.lower()
     if suffix not in GRID_SUFFIXES:
-        raise InputError(f"{path}: unknown grid suffix '{path.suffix}', give one of {', '.join(GRID_SUFFIXES)}")
+        raise InputError(f"{path}: unknown grid suffix '{path.suffix}'; give one of {', '.join(GRID_SUFFIXES)}")
     if suffix == ".vdb":
         load_openvdb()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Several clouds in one world frame, joined into one."""
+"""Joins several point clouds in one world frame into one."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ import numpy as np
 from fastsdf.geometry import PointCloud
 from fastsdf.io.crs import crs_name
 
-ATTRIBUTES = ("normals", "colors", "sensors", "views")
+ATTRIBUTES = ("normals", "colors", "sensors", "views")  # fields of `PointCloud` that are joined
 
 
 def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointCloud:
-    """Concatenate clouds in order; an attribute is kept when every cloud has it and left out with a note otherwise.
+    """Concatenates clouds in order; an attribute that some clouds lack is left out with a note.
 
     Args:
         clouds: at least one cloud, all in the same world frame.
-        names: what to call each of them in the notes.
+        names: names of the clouds for the notes.
 
     Returns:
-        One cloud; the notes of each part come first, behind its name. A single cloud comes back as it is.
+        One cloud; its notes begin with those of each cloud, after its name. A single cloud is returned unchanged.
     """
     if len(clouds) == 1:
         return clouds[0]
@@ -33,8 +33,8 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
         if len(present) == len(clouds):
             joined[attribute] = np.concatenate(present)
         elif present:
-            lacking = [name for name, value in zip(names, values, strict=True) if value is None]
-            notes.append(f"{attribute} left out: {list_some(lacking)} has none")
+            without = [name for name, value in zip(names, values, strict=True) if value is None]
+            notes.append(f"{attribute} left out: {list_some(without)} has none")
     crs = dict.fromkeys(cloud.crs for cloud in clouds)
     if len(crs) > 1:
         systems = [crs_name(name) if name else "none" for name in crs]
@@ -45,7 +45,7 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
 
 
 def _distinct_views(views: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """View indices of several clouds, shifted so that no index names views of two clouds."""
+    """View indices of several clouds, shifted so that no index occurs in two clouds."""
     shifted, first = [], 0
     for indices in views:
         low = int(indices.min(initial=0))
@@ -54,7 +54,7 @@ def _distinct_views(views: Sequence[np.ndarray]) -> list[np.ndarray]:
     return shifted
 
 
-def list_some(names: Sequence[str], most: int = 5) -> str:
-    """Names joined by commas, with a count in place of those beyond ``most``."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def list_some(names: Sequence[str], max_shown: int = 5) -> str:
+    """Joins names by commas; replaces those after the first ``max_shown`` by their number."""
+    shown = ", ".join(names[:max_shown])
+    return shown if len(names) <= max_shown else f"{shown} and {len(names) - max_shown} more"

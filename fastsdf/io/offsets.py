@@ -17,8 +17,7 @@ def needs_float64(values: np.ndarray, metres_per_unit: float = 1.0) -> bool:
 
 
 def storage_offset(vertices: np.ndarray, metres_per_unit: float = 1.0) -> np.ndarray:
-    """Offset (3,) float64 in whole units, to be subtracted from vertices (n, 3) stored as float32; zero if not needed.
-    """
+    """Offset (3,) in whole units to subtract from vertices (n, 3) before float32 storage; zero if not needed."""
     if not needs_float64(vertices, metres_per_unit):
         return np.zeros(3)
     return np.rint((vertices.min(axis=0) + vertices.max(axis=0)) / 2.0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One function that reads any supported scan, and one that reads several as one."""
+"""Reads scans of any supported format, one or several as one point cloud."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from fastsdf.io.poses.pose_files import with_poses
 from fastsdf.io.poses.sensor_trajectory import with_trajectory
 from fastsdf.io.sampling import sample_mesh
 
-TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc")
+TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc")  # text tables of points
 
 
 def read_point_cloud(
@@ -39,33 +39,38 @@ def read_point_cloud(
     samples: int = 300_000,
     seed: int = 0,
 ) -> PointCloud:
-    """Read a scan as a cleaned point cloud in world coordinates (float64).
+    """Reads a scan as a cleaned point cloud in world coordinates (float64).
 
-    Formats by suffix: PLY, text tables (.xyz .txt .csv .asc), PTS, PTX, NPY, NPZ, PCD (needs open3d), LAS and LAZ (need
-    laspy and lazrs), E57 (needs pye57), and the meshes OBJ, STL, GLB, GLTF and OFF (need trimesh), which are sampled by
-    area. Of a PLY mesh the vertices are taken. A folder is read as posed depth images (needs pillow).
-    Points that are not finite are dropped and counted in ``notes``; normals get unit length, and zero where a point has
-    none.
+    The suffix gives the format: PLY, text tables (.xyz .txt .csv .asc), PTS, PTX, NPY, NPZ, PCD (needs open3d), LAS and
+    LAZ (need laspy and lazrs), E57 (needs pye57), or the meshes OBJ, STL, GLB, GLTF and OFF (need trimesh), which are
+    sampled by area. A PLY mesh gives its vertices. A folder is read as posed depth images (needs pillow). Points that
+    are not finite are dropped and counted in ``notes``. Normals get unit length; an unknown normal becomes zero.
 
     Args:
-        path: the scan file or folder.
-        sensor: one sensor position (x, y, z) in the file's units for all points; overrides per-point positions.
-        poses: file of poses, for points with a view index: the translation of the pose is the sensor position.
-        trajectory: file of lines ``time x y z``, for points with times: the position at a point's time is that of its
-            sensor.
-        stride: pixels from one sample of a depth image to the next; None: chosen from the number of images.
-        units: of the file's coordinates (and of ``sensor``, ``poses`` and ``trajectory``): m, cm, mm, ft or in; they
-            become metres.
-        samples: number of points drawn from a mesh.
-        seed: seed of that drawing.
+        path: scan file or folder.
+        sensor: one sensor position (x, y, z) for all points, in the file's units; replaces per-point positions.
+        poses: file of poses, for points with a view index; the translation of a pose is the sensor position.
+        trajectory: file of lines ``time x y z``, for points with times; it gives the sensor position at each time.
+        stride: use every n-th row and column of depth images; None chooses it from the number of images.
+        units: units of the coordinates, also of ``sensor``, ``poses`` and ``trajectory``: m, cm, mm, ft or in. The
+            cloud is in metres.
+        samples: number of points sampled from a mesh.
+        seed: seed of these samples.
 
     Returns:
         The cloud, with at least 100 points.
 
     Raises:
         ScanError: the file cannot be read, or holds too few usable points.
-        InputError: an argument is out of range or unknown, two of ``sensor``, ``poses`` and ``trajectory`` are given,
-            or a folder is read and units are given.
+        InputError: an argument is out of range or unknown, more than one of ``sensor``, ``poses`` and ``trajectory`` is
+            given, or units are given for a folder.
+
+    >>> import fastsdf, numpy as np
+    >>> cloud = fastsdf.PointCloud(np.random.default_rng(0).random((500, 3)))
+    >>> fastsdf.write_point_cloud(cloud, "scan.ply")
+    >>> scan = fastsdf.read_point_cloud("scan.ply", sensor=(0.5, 0.5, 0.5))
+    >>> scan.points.dtype.name, scan.sensors.shape
+    ('float64', (500, 3))
     """
     metres = metres_per(units)
     given = {"a sensor position": sensor, "poses": poses, "a trajectory": trajectory}
@@ -74,7 +79,7 @@ def read_point_cloud(
         raise InputError(f"{' and '.join(named)} exclude each other: give one of them")
     path = Path(path)
     if units != "m" and path.is_dir():
-        raise InputError(f"{path}: folders of depth images state their own units; leave '{units}' out (--units)")
+        raise InputError(f"{path}: folders of depth images define their own units; remove --units {units}")
     cloud = read_depth_folder(path, stride) if path.is_dir() else _read_file(require_file(path), samples, seed)
     if sensor is not None:
         cloud = with_sensor(cloud, sensor)
@@ -83,21 +88,28 @@ def read_point_cloud(
     if trajectory is not None:
         cloud = with_trajectory(cloud, trajectory)
     if cloud.views is not None and cloud.sensors is None:
-        note = "the points name the view that saw them; --poses FILE would give their sensor positions"
+        note = "the points have view indices; use --poses FILE to give them sensor positions"
         cloud = replace(cloud, notes=(*cloud.notes, note))
     return clean_cloud(cloud if units == "m" else _scaled(cloud, units, metres), path)
 
 
 def read_point_clouds(paths: Sequence[str | Path], **options: Any) -> PointCloud:
-    """Read several scans in one world frame as one cloud; an attribute is kept when all of them have it.
+    """Reads several scans in one world frame as one cloud; keeps the attributes that all of them have.
 
     Args:
         paths: scan files, folders, or patterns such as ``scans/*.las`` for files.
         options: as for `read_point_cloud`, the same for every scan.
 
     Raises:
-        ScanError: a scan cannot be read, or a pattern fits no file.
-        InputError: no path, a scan that is named twice, or an option out of range.
+        ScanError: a scan cannot be read, or a pattern matches no file.
+        InputError: there is no path, a scan is named twice, or an option is out of range.
+
+    >>> import fastsdf, numpy as np
+    >>> cloud = fastsdf.PointCloud(np.random.default_rng(0).random((500, 3)))
+    >>> fastsdf.write_point_cloud(cloud, "scan.ply")
+    >>> fastsdf.write_point_cloud(cloud, "more.ply")
+    >>> len(fastsdf.read_point_clouds(["scan.ply", "more.ply"]))
+    1000
     """
     found = expand_paths(paths)
     clouds = [read_point_cloud(path, **options) for path in found]
@@ -110,7 +122,7 @@ def read_point_clouds(paths: Sequence[str | Path], **options: Any) -> PointCloud
 
 
 def _scaled(cloud: PointCloud, units: str, metres: float) -> PointCloud:
-    """A cloud in some units, in metres."""
+    """Converts a cloud to metres; ``metres`` is the length of its unit."""
     sensors = None if cloud.sensors is None else cloud.sensors * metres
     note = f"coordinates taken as {units} and turned to metres"
     return replace(cloud, points=cloud.points * metres, sensors=sensors, units=units, notes=(*cloud.notes, note))

@@ -39,7 +39,7 @@ class RunFolder:
     def write_config(self, config: FitConfig) -> None:
         """Write the resolved configuration; ``fit --config RUN/config.yaml`` reproduces the run."""
         with atomic_path(self.path / "config.yaml") as temporary:
-            temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+            temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
 
     def write_report(self, report: dict[str, Any]) -> None:
         """Write run.json."""
@@ -55,7 +55,7 @@ class RunFolder:
         if not path.is_file():
             return {}
         try:
-            return json.loads(path.read_text())
+            return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be read ({error}); delete it, or run 'fastsdf fit' again") from error
 
@@ -63,4 +63,4 @@ class RunFolder:
 def write_json(content: Any, path: Path) -> None:
     """Write a JSON file atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n", encoding="utf-8")

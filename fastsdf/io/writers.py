@@ -42,6 +42,11 @@ def write_mesh(mesh: TriangleMesh, path: str | Path, up: str = "z", units: str =
     Raises:
         InputError: the suffix, ``up`` or ``units`` is unknown or their combination is not supported, the mesh is empty
             or its attributes are invalid, a package is missing, or the file cannot be written.
+
+    >>> import fastsdf, numpy as np
+    >>> mesh = fastsdf.TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
+    >>> fastsdf.write_mesh(mesh, "mesh.obj")
+    >>> fastsdf.write_mesh(mesh, "mesh.glb", up="y")
     """
     path = Path(path)
     check_mesh_path(path, up, units)
@@ -70,7 +75,7 @@ def check_mesh_path(path: Path, up: str = "z", units: str = "m") -> None:
     """
     suffix = path.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
-        raise InputError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(WRITE_SUFFIXES)}")
+        raise InputError(f"{path}: unknown mesh suffix '{path.suffix}'; give one of {', '.join(WRITE_SUFFIXES)}")
     if up not in ("y", "z"):
         raise InputError(f"the up axis is '{up}'; give y or z")
     if up == "y" and suffix not in Y_UP_SUFFIXES:
@@ -103,6 +108,12 @@ def write_point_cloud(cloud: PointCloud, path: str | Path, attributes: Mapping[s
 
     Raises:
         InputError: the suffix is not .ply, an attribute is invalid, or the file cannot be written.
+
+    >>> import fastsdf, numpy as np
+    >>> cloud = fastsdf.PointCloud(np.random.default_rng(0).random((500, 3)))
+    >>> fastsdf.write_point_cloud(cloud, "scan.ply")
+    >>> len(fastsdf.read_point_cloud("scan.ply"))
+    500
     """
     path = Path(path)
     if path.suffix.lower() != ".ply":

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Surface extraction from a signed distance field, and mesh cleaning."""
+"""Extracts surfaces from a signed distance field, rates and cleans them.
+
+Input: a field and the scan's points. Output: a `Surface`, or a mesh in numpy. Start reading at `extract`.
+"""
 
 from fastsdf.meshing.alignment import floor_alignment
 from fastsdf.meshing.attributes import check_color_source, color_by

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What vertices carry beside their place: how well the scan supports them, and colours."""
+"""Vertex attributes of a mesh: how well the scan supports each vertex, and its colour."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,34 +14,35 @@ from fastsdf.meshing.discs import MIN_COSINE, Discs, Neighbours
 from fastsdf.meshing.surface import Surface
 from fastsdf.numerics.colormap import VIRIDIS, interpolate_colors
 
-CONFIDENCE, MEASURED = "confidence", "measured"
+CONFIDENCE, MEASURED = "confidence", "measured"  # attribute names, also in mesh files
 
 
 def with_support(surface: Surface, confidence: Tensor, measured: Tensor) -> Surface:
-    """The mesh with two attributes that say how far it can be trusted.
+    """Adds the attributes ``confidence`` and ``measured`` to a mesh.
 
     Args:
         surface: any mesh.
-        confidence: (v,) that a vertex lies on real surface (`fastsdf.meshing.confidence`).
-        measured: (v,) bool, enough of it.
+        confidence: (v,) probability that a vertex lies on measured surface (`fastsdf.meshing.confidence`).
+        measured: (v,) bool, whether the confidence suffices.
 
     Returns:
-        The mesh with ``confidence`` (float32, 0 to 1) and ``measured`` (uint8, 0 where surface bridges a gap or nothing
-        supports it).
+        The mesh with ``confidence`` (float32, 0 to 1) and ``measured`` (uint8; 0 where the surface bridges a gap or has
+        no support).
     """
     added = {CONFIDENCE: confidence.float(), MEASURED: measured.to(torch.uint8)}
     return replace(surface, attributes={**surface.attributes, **added})
 
 
 def scan_colors(near: Neighbours, discs: Discs) -> Tensor:
-    """Colours (m, 3) uint8 of places: per channel the median of the nearest points whose discs they lie over.
+    """Colours (m, 3) uint8 of vertices: per channel the median over their nearest points.
 
-    Of the nearest points those count that lie within their disc's radius and face the place's way or the opposite one;
-    where there is none (in gaps), the nearest point alone. The median keeps edges and drops single wrong colours.
+    A point counts if the vertex lies within the radius of its disc and the normals are parallel to within 60 degrees,
+    whichever way they point. Where no point counts (in gaps), the nearest point alone gives the colour. The median
+    keeps edges and drops single wrong colours.
 
     Args:
-        near: places and their 8 nearest points.
-        discs: those of the scan, with colours.
+        near: the 8 nearest discs of each vertex.
+        discs: discs of the scan, with colours.
     """
     assert discs.colors is not None
     counted = (near.gap <= discs.radii[near.index]) & (near.cosine >= MIN_COSINE)
@@ -50,15 +51,15 @@ def scan_colors(near: Neighbours, discs: Discs) -> Tensor:
 
 
 def color_by(mesh: TriangleMesh, source: str) -> TriangleMesh:
-    """The mesh with its colours replaced.
+    """Returns the mesh with its colours replaced.
 
     Args:
         mesh: as extracted from a fitted field.
-        source: ``scan`` (the colours it has), ``confidence`` (dark violet 0 to yellow 1) or ``normals`` (x, y, z as
-            red, green, blue; 128 is 0).
+        source: ``scan`` (keeps the scan's colours), ``confidence`` (dark violet for 0 to yellow for 1) or ``normals``
+            (x, y, z as red, green, blue; 128 is 0).
 
     Raises:
-        InputError: if the source is unknown or the mesh does not have it.
+        InputError: if the source is unknown or the mesh lacks it.
     """
     check_color_source(source)
     colors = _COLORINGS[source](mesh)
@@ -74,8 +75,8 @@ def check_color_source(source: str) -> None:
 
 
 def _median(colors: Tensor, counted: Tensor) -> Tensor:
-    """Median (m, 3) of the counted ones, at least one, of colours (m, k, 3); the mean of two middle ones, rounded."""
-    past = 256
+    """Median (m, 3) of the counted colours of (m, k, 3), at least one per row; the rounded mean of two middle ones."""
+    past = 256  # above every colour, so that colours that do not count are sorted to the end
     ordered = torch.where(counted[..., None], colors.short(), past).sort(dim=1).values
     number = counted.sum(1)[:, None, None].expand(-1, 1, 3)
     low, high = (ordered.gather(1, rank)[:, 0] for rank in ((number - 1) // 2, number // 2))
@@ -101,7 +102,7 @@ _COLORINGS: dict[str, Callable[[TriangleMesh], np.ndarray | None]] = {
     "normals": _normal_colors,
 }
 _MISSING = {
-    "scan": "the scan has no colours (runs of older versions did not keep them; fit again)",
+    "scan": "the scan has no colours (runs of older versions did not keep them: fit again)",
     "confidence": "the mesh has no confidence",
     "normals": "the mesh has no normals",
 }

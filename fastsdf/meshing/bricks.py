@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Marching cubes over a sparse set of dense bricks of ``size`` cells per axis.
+"""Runs marching cubes over a sparse set of dense bricks of ``size`` cells per axis.
 
-A brick owns the ``size ** 3`` lattice nodes at the lower corners of its cells; the nodes on its far sides are owned by
-its upper neighbours. Within a block of bricks all look-ups are then array arithmetic: only bricks are ever searched
-for, and a cell is its place in a table that holds the number of every node of the block's cells.
+A brick owns the ``size ** 3`` lattice nodes at the lower corners of its cells; the nodes on its upper faces belong to
+its upper neighbours. Only bricks are looked up by search. Within a block of bricks every look-up is array arithmetic: a
+block has one table of node numbers, and a cell is the index of its lowest node in that table.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ class BrickGrid(NamedTuple):
     """The bricks of one extraction.
 
     Attributes:
-        size: cells per brick and axis.
+        size: cells per axis of a brick.
         cells: (a,) sorted keys of the bricks that hold cells.
         nodes: (n,) sorted keys of the bricks that own nodes of those cells.
-        corners: (a, 8) rank in ``nodes`` of the brick at each cell brick's offset ``CORNERS[o]``.
+        corners: (a, 8) index in ``nodes`` of the brick at offset ``CORNERS[o]`` from each cell brick.
     """
 
     size: int
@@ -35,19 +35,24 @@ class BrickGrid(NamedTuple):
 
 
 class NodeValues(NamedTuple):
-    """Node values of some node bricks: sorted ``ranks`` (n,) and ``values`` (n, s^3), NaN where not evaluated."""
+    """Node values of some node bricks.
+
+    Attributes:
+        ranks: (n,) sorted indices of the bricks in ``BrickGrid.nodes``.
+        values: (n, size^3) values of their nodes, NaN where not evaluated.
+    """
 
     ranks: Tensor
     values: Tensor
 
     def updated(self, newer: "NodeValues") -> "NodeValues":
-        """These values with those of ``newer`` added, which win where both have a brick."""
+        """Returns the values of both; ``newer`` replaces bricks that both have."""
         keep = ~contains(newer.ranks, self.ranks)
         ranks, order = torch.cat((self.ranks[keep], newer.ranks)).sort()
         return NodeValues(ranks, torch.cat((self.values[keep], newer.values))[order])
 
     def since(self, rank: Tensor) -> "NodeValues":
-        """The part that bricks from ``rank`` on own, copied."""
+        """Returns a copy of the values of the bricks from ``rank`` on."""
         later = self.ranks >= rank
         return NodeValues(self.ranks[later], self.values[later])
 
@@ -55,12 +60,12 @@ class NodeValues(NamedTuple):
 class Block(NamedTuple):
     """Some consecutive cell bricks.
 
-    A cell, or a cube of two cells per axis, is given by its ``place``: the index of its lowest node in ``numbers``.
+    A cell, or a cube of two cells per axis, is given by its cell index: the index of its lowest node in ``numbers``.
 
     Attributes:
         grid: the bricks of the extraction.
-        numbers: (b * (s+1)^3,) for every node of each of the b cell bricks, which of ``nodes.values`` is its value.
-        nodes: values of the node bricks of the cell bricks, changed in place by :meth:`evaluate`.
+        numbers: (b * (size+1)^3,) node number of every node of the b cell bricks: its index in the flat node values.
+        nodes: values of the node bricks of the cell bricks, changed in place by `evaluate`.
     """
 
     grid: BrickGrid
@@ -68,31 +73,31 @@ class Block(NamedTuple):
     nodes: NodeValues
 
     @property
-    def steps(self) -> Tensor:
-        """(8,) what leads from a place to the places of the other corners of its cell."""
+    def corner_steps(self) -> Tensor:
+        """(8,) index differences from the lowest node of a cell to its eight corners."""
         side = self.grid.size + 1
         return (CORNERS * torch.tensor([side * side, side, 1])).sum(1).to(self.numbers.device)
 
-    def places(self, brick: Tensor, inside: Tensor) -> Tensor:
-        """Places (p,) of the cells at ``inside`` (p, 3), each in 0..s-1, of the block's bricks (p,), 0..b-1."""
+    def cell_indices(self, brick: Tensor, inside: Tensor) -> Tensor:
+        """Cell indices (p,) of the cells at ``inside`` (p, 3), each 0..size-1, of the block's bricks (p,), 0..b-1."""
         side = self.grid.size + 1
         x, y, z = inside.unbind(1)
         return ((brick * side + x) * side + y) * side + z
 
     def evaluate(self, numbers: Tensor, field: NodeField) -> Tensor:
-        """Values at node numbers of any shape, in that shape; the field is asked only for those not known yet.
+        """Returns the values at node numbers of any shape, in that shape; evaluates only nodes not known yet.
 
         Args:
-            numbers: entries of ``numbers``, with repetitions.
+            numbers: entries of ``self.numbers``, possibly repeated.
             field: (n, 3) int64 node indices -> (n,) values.
         """
         grid, values = self.grid, self.nodes.values.view(-1)
         missing = torch.zeros(len(values), dtype=torch.bool, device=values.device)
         missing[numbers] = True
-        asked = (missing & values.isnan()).nonzero()[:, 0]
-        brick, local = asked // grid.size**3, asked % grid.size**3
+        unknown = (missing & values.isnan()).nonzero()[:, 0]
+        brick, local = unknown // grid.size**3, unknown % grid.size**3
         inside = _raster(grid.size, values.device)
-        values[asked] = field((unpack(grid.nodes[self.nodes.ranks]) * grid.size)[brick] + inside[local])
+        values[unknown] = field((unpack(grid.nodes[self.nodes.ranks]) * grid.size)[brick] + inside[local])
         return values[numbers]
 
 
@@ -100,7 +105,7 @@ class Patch(NamedTuple):
     """The surface in one block.
 
     Attributes:
-        edges: (e,) sorted distinct edge keys, see :func:`edge_nodes`.
+        edges: (e,) sorted distinct edge keys, see `edge_nodes`.
         ends: (e, 2) field values at each edge's lower and upper node.
         faces: (f, 3) int32 indices into ``edges``.
     """
@@ -111,7 +116,7 @@ class Patch(NamedTuple):
 
 
 def brick_grid(cells: Tensor, size: int) -> BrickGrid:
-    """The grid whose cells lie in the bricks with the sorted keys ``cells`` (a,)."""
+    """Makes the grid whose cells lie in the bricks with the sorted keys ``cells`` (a,)."""
     around = cells[:, None] + step_key(CORNERS).to(cells.device)
     nodes = sorted_unique(around)
     return BrickGrid(size, cells, nodes, torch.searchsorted(nodes, around))
@@ -120,7 +125,7 @@ def brick_grid(cells: Tensor, size: int) -> BrickGrid:
 def edge_nodes(grid: BrickGrid, edges: Tensor) -> tuple[Tensor, Tensor]:
     """Lower node index (e, 3) int64 and axis (e,) of edge keys (e,).
 
-    An edge key is ``(rank of the owning node brick * size ** 3 + node number in it) * 3 + axis``.
+    An edge key is ``(index of the owning node brick * size ** 3 + node number in it) * 3 + axis``.
     """
     node, axis = edges // 3, edges % 3
     brick, local = node // grid.size**3, node % grid.size**3
@@ -128,14 +133,14 @@ def edge_nodes(grid: BrickGrid, edges: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def no_values(grid: BrickGrid) -> NodeValues:
-    """Values of no brick at all."""
+    """Makes empty node values, of no brick."""
     device = grid.cells.device
     values = torch.zeros((0, grid.size**3), dtype=torch.float64, device=device)
     return NodeValues(torch.zeros(0, dtype=torch.int64, device=device), values)
 
 
 def open_block(grid: BrickGrid, start: int, stop: int, known: NodeValues) -> Block:
-    """The cell bricks ``start`` to ``stop`` of the grid, with what is known of these and other bricks' nodes."""
+    """Makes the block of the cell bricks ``start`` to ``stop``, with the node values that are ``known`` already."""
     corners, size = grid.corners[start:stop], grid.size
     ranks = sorted_unique(corners)
     values = known.values.new_full((len(ranks), size**3), torch.nan)
@@ -150,33 +155,34 @@ def open_block(grid: BrickGrid, start: int, stop: int, known: NodeValues) -> Blo
 
 
 def split_pairs(block: Block, pairs: Tensor, field: NodeField, slope: float) -> Tensor:
-    """Places (c,) of the cells that may hold surface in cubes of two cells per axis, given by their places (p,).
+    """Cell indices (c,) of the cells that may hold surface, within cubes of two cells per axis.
 
-    A cell has its cube's centre and one corner of the cube at opposite ends of a diagonal. No point of the cell has
-    distances to the two that sum to more than 1 + sqrt(2) cells, so a zero in the cell bounds the sum of their values.
+    The centre of a cube and one of its corners are opposite corners of each of its cells. The distances from a point of
+    the cell to these two sum to at most 1 + sqrt(2) cells. So if the field is zero at that point, its absolute values
+    at the two corners sum to at most ``(1 + sqrt(2)) * slope``.
 
     Args:
-        block: gets values at the corners and the centres of the cubes.
-        pairs: (p,) places.
+        block: receives the values at the corners and the centres of the cubes.
+        pairs: (p,) cell indices of the cubes.
         field: (n, 3) int64 node indices -> (n,) values.
-        slope: bound on the change of the field per cell.
+        slope: upper bound on the change of the field per cell.
     """
-    cells = pairs[:, None] + block.steps
-    places = torch.cat((pairs[:, None] + 2 * block.steps, cells[:, 7:]), dim=1)
-    values = block.evaluate(block.numbers[places], field)
+    cells = pairs[:, None] + block.corner_steps
+    corners_and_centre = torch.cat((pairs[:, None] + 2 * block.corner_steps, cells[:, 7:]), dim=1)
+    values = block.evaluate(block.numbers[corners_and_centre], field)
     ends, centre = values[:, :8], values[:, 8:]
     crossed = (ends < 0) != (centre < 0)
     return cells[crossed | (ends.abs() + centre.abs() <= (1.0 + 2.0**0.5) * slope)]
 
 
 def march(block: Block, cells: Tensor, field: NodeField) -> Patch:
-    """Triangles of the cells at places (c,) of a block, which gets values at their corners.
+    """Triangles of the cells with indices (c,) of a block; the block receives the values at their corners.
 
-    Faces come in the order of the cells and of the table's rows, so consecutive blocks can simply be joined.
+    Faces are ordered by cell and by row of the case table, so that the patches of consecutive blocks can be joined.
     """
     device = cells.device
     table = case_table(device)
-    numbers = block.numbers[cells[:, None] + block.steps]
+    numbers = block.numbers[cells[:, None] + block.corner_steps]
     negative = block.evaluate(numbers, field) < 0
     case = (negative.float() @ (1 << torch.arange(8, device=device)).float()).long()
     values = block.nodes.values.view(-1)
@@ -205,6 +211,6 @@ def march(block: Block, cells: Tensor, field: NodeField) -> Patch:
 
 
 def _raster(side: int, device: torch.device) -> Tensor:
-    """(side^3, 3) int64 indices of a cube's nodes, the last one fastest."""
+    """(side^3, 3) int64 indices of the nodes of a cube; the last index changes fastest."""
     line = torch.arange(side, device=device)
     return torch.cartesian_prod(line, line, line)

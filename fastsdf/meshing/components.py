@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cleaning of extracted meshes on their device: pure functions, with all that vertices carry."""
+"""Connected components, areas and normals of meshes, and functions that drop parts of a mesh."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from fastsdf.meshing.surface import Surface
 
 
 def face_cross(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Face normals times twice the face area, (f, 3), of vertices (v, 3) and faces (f, 3)."""
+    """Face normals (f, 3), each as long as twice the face's area, of vertices (v, 3) and faces (f, 3)."""
     a, b, c = (vertices[corner] for corner in faces.unbind(1))
     return torch.linalg.cross(b - a, c - a)
 
@@ -21,14 +21,14 @@ def face_areas(vertices: Tensor, faces: Tensor) -> Tensor:
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Area-weighted unit normals (v, 3); zero for a vertex without faces."""
+    """Area-weighted unit normals (v, 3) of vertices (v, 3) with faces (f, 3); zero for a vertex without faces."""
     total = torch.stack([sum_at_corners(faces, cross, len(vertices)) for cross in face_cross(vertices, faces).T], 1)
     length = total.norm(dim=1, keepdim=True)
     return total / torch.where(length > 0, length, 1.0)
 
 
 def sum_at_corners(faces: Tensor, values: Tensor, num_vertices: int) -> Tensor:
-    """(v,) sum of the values (f,) of each vertex's faces (f, 3)."""
+    """(v,) sum over the faces (f, 3) of each vertex of their values (f,)."""
     total = torch.zeros(num_vertices, dtype=values.dtype, device=values.device)
     for corner in faces.T:
         total.index_add_(0, corner, values)
@@ -36,14 +36,14 @@ def sum_at_corners(faces: Tensor, values: Tensor, num_vertices: int) -> Tensor:
 
 
 def components(faces: Tensor, num_vertices: int) -> tuple[int, Tensor]:
-    """Connected components by shared vertices.
+    """Finds the connected components of faces that share vertices.
 
     Args:
         faces: (f, 3) vertex indices.
         num_vertices: v.
 
     Returns:
-        Number of components that have a face, and (f,) int64 component of each face.
+        The number of components with a face, and (f,) int64 the component of each face.
     """
     of_face = lowest_linked(faces, num_vertices)[faces[:, 0]]
     present = torch.zeros(num_vertices, dtype=torch.bool, device=faces.device)
@@ -53,10 +53,10 @@ def components(faces: Tensor, num_vertices: int) -> tuple[int, Tensor]:
 
 
 def lowest_linked(faces: Tensor, num_vertices: int) -> Tensor:
-    """(v,) the lowest vertex of the component of each vertex; a few rounds, each linear in the mesh.
+    """(v,) lowest vertex index in the component of each vertex, found in a few rounds, each linear in the mesh.
 
-    In each round every component of what is linked so far hangs itself on the lowest one that it touches, and chains
-    of such links are then cut short by pointer jumping.
+    In each round every tree of linked vertices is attached to the lowest tree that it touches; pointer jumping then
+    links all vertices of a tree to its root.
     """
     parent = torch.arange(num_vertices, device=faces.device)
     a, b = faces[:, :2].flatten(), faces[:, 1:].flatten()
@@ -73,7 +73,7 @@ def lowest_linked(faces: Tensor, num_vertices: int) -> Tensor:
 
 
 def remove_unreferenced(surface: Surface) -> Surface:
-    """The mesh without vertices that no face uses; the order of the others is kept."""
+    """Returns the mesh without vertices that no face uses; keeps the order of the others."""
     used = torch.zeros(len(surface.vertices), dtype=torch.bool, device=surface.vertices.device)
     used[surface.faces.flatten()] = True
     number = used.cumsum(0) - 1
@@ -81,12 +81,12 @@ def remove_unreferenced(surface: Surface) -> Surface:
 
 
 def keep_faces(surface: Surface, keep: Tensor) -> Surface:
-    """The faces of a mask (f,) or index tensor, with only their vertices."""
+    """Returns the mesh with the faces of a mask (f,) or index tensor, and only their vertices."""
     return remove_unreferenced(replace(surface, faces=surface.faces[keep]))
 
 
 def drop_small_components(surface: Surface, min_area: float, min_share: float = 0.0) -> Surface:
-    """Drop connected pieces that are small; the largest piece always stays.
+    """Drops small connected pieces; the largest piece always stays.
 
     Args:
         surface: any mesh.

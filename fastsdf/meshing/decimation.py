@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Fewer faces by quadric edge collapses. The only place that imports fast-simplification, which is optional."""
+"""Reduces the faces of a mesh by quadric edge collapse.
+
+Only this module imports fast-simplification, which is optional.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,18 +15,18 @@ from fastsdf.geometry import TriangleMesh
 from fastsdf.spatial.knn import point_index
 from fastsdf.system.optional_import import needed_for
 
-MIN_FACES = 4
+MIN_FACES = 4  # faces of a tetrahedron, the smallest closed mesh
 
 
 def decimate(mesh: TriangleMesh, max_faces: int) -> TriangleMesh:
-    """The mesh with at most about ``max_faces`` faces; one that has no more is returned as it is.
+    """Reduces a mesh to about ``max_faces`` faces; a mesh with no more faces is returned unchanged.
 
-    Edges collapse where that changes the shape least (Garland & Heckbert 1997), so flat walls get few, large faces.
-    Each new vertex takes the normal, colour and attributes of the nearest old one.
+    Edges collapse in the order of the error that this causes (Garland & Heckbert 1997, quadric error metrics), so flat
+    walls get few, large faces. Each new vertex takes the normal, colour and attributes of the nearest old vertex.
 
     Args:
         mesh: any mesh.
-        max_faces: at least 4.
+        max_faces: target number of faces, at least 4.
 
     Raises:
         InputError: ``max_faces`` is too small, or fast-simplification is not installed.
@@ -42,14 +45,14 @@ def decimate(mesh: TriangleMesh, max_faces: int) -> TriangleMesh:
 
 
 def check_decimation(max_faces: int) -> Callable[..., Any]:
-    """The function that reduces meshes.
+    """Checks the target and returns the function that reduces meshes.
 
     Raises:
         InputError: ``max_faces`` is too small, or fast-simplification is not installed.
     """
     if max_faces < MIN_FACES:
-        raise InputError(f"the most faces to keep are {max_faces}; give at least {MIN_FACES}")
-    how = "pip install fast-simplification, or extract with a larger voxel size"
-    with needed_for("reducing faces needs fast-simplification", how):
+        raise InputError(f"max_faces is {max_faces}; give at least {MIN_FACES}")
+    advice = "pip install fast-simplification, or extract with a larger voxel size"
+    with needed_for("reducing faces needs fast-simplification", advice):
         from fast_simplification import simplify
     return simplify

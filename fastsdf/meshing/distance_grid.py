@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A signed distance field sampled on a lattice: all nodes of a box, or those of blocks near the surface."""
+"""Samples a signed distance field on a regular grid: all nodes of a box, or blocks of nodes near the surface."""
 
 import math
 
@@ -12,21 +12,21 @@ from fastsdf.geometry import BLOCK, DistanceGrid
 from fastsdf.meshing.lattice import Field
 from fastsdf.meshing.watertight import cubes_near_surface
 
-MAX_NODES = 1 << 29  # 2 GiB of float32
-CHUNK = 1 << 18
-SLOPE = 2.0
+MAX_NODES = 1 << 29  # nodes; 2 GiB of float32
+CHUNK = 1 << 18  # points per call of the field; chosen to bound memory
+SLOPE = 2.0  # assumed upper bound on the field's slope, the default ``lipschitz`` of `extract_surface`
 
 
 def sample_box(sdf: Field, lower: Tensor, upper: Tensor, voxel_size: float) -> DistanceGrid:
-    """All nodes of a box.
+    """Samples all nodes of a box.
 
     Args:
         sdf: world points (n, 3) float64 -> (n,) signed distances.
-        lower, upper: (3,) float64 corners; the grid covers them.
-        voxel_size: distance of neighbouring nodes, > 0; nodes lie on multiples of it.
+        lower, upper: (3,) float64 corners of the box; the grid covers it.
+        voxel_size: distance between neighbouring nodes, > 0; nodes lie on multiples of it.
 
     Raises:
-        InputError: the grid would hold more than 2^29 nodes.
+        InputError: the grid would have more than 2^29 nodes.
     """
     first = torch.floor(lower / voxel_size)
     shape = (torch.ceil(upper / voxel_size) - first + 1).long().tolist()
@@ -40,13 +40,14 @@ def sample_box(sdf: Field, lower: Tensor, upper: Tensor, voxel_size: float) -> D
 
 
 def sample_band(sdf: Field, lower: Tensor, upper: Tensor, voxel_size: float, band: float) -> DistanceGrid:
-    """The blocks of 8 x 8 x 8 nodes of a box that hold all nodes within ``band`` of the surface, and some beyond.
+    """Samples blocks of 8 x 8 x 8 nodes of a box; they contain all nodes within ``band`` of the surface, and others.
 
-    Args: as `sample_box`.
-        band: world units, > 0.
+    Args:
+        sdf, lower, upper, voxel_size: see `sample_box`.
+        band: distance from the surface in world units, > 0.
 
     Raises:
-        InputError: the band is not above 0, or the grid would hold more than 2^29 nodes.
+        InputError: the band is not above 0, or the grid would have more than 2^29 nodes.
         MeshingError: there is no surface in the box.
     """
     if not 0 < band < math.inf:
@@ -61,7 +62,7 @@ def sample_band(sdf: Field, lower: Tensor, upper: Tensor, voxel_size: float, ban
     for start in range(0, len(blocks), step):
         index = (first + blocks[start : start + step, None] + inside).view(-1, 3)
         values[start : start + step] = sdf(index * voxel_size).float().cpu().numpy().reshape(-1, BLOCK**3)
-    near = np.abs(values).min(axis=1) <= SLOPE * band  # where the field is steep, |u| exceeds the distance
+    near = np.abs(values).min(axis=1) <= SLOPE * band  # a steep field exceeds the distance
     shaped = values[near].reshape(-1, BLOCK, BLOCK, BLOCK)
     origin = (first * voxel_size).cpu().numpy()
     return DistanceGrid(origin, voxel_size, shaped, blocks.cpu().numpy()[near].astype(np.int32), band)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Edges of triangle meshes: which are open, and whether a mesh is closed."""
+"""Finds the open edges of triangle meshes and tests whether a mesh is closed."""
 
 import torch
 from torch import Tensor
@@ -12,13 +12,13 @@ def edge_keys(faces: Tensor, num_vertices: int) -> Tensor:
 
 
 def open_edges(faces: Tensor, num_vertices: int) -> Tensor:
-    """Sorted keys of the edges that only one of the faces (f, 3) has."""
+    """Sorted keys of the edges that belong to exactly one of the faces (f, 3)."""
     keys, counts = edge_keys(faces, num_vertices).unique(return_counts=True)
     return keys[counts == 1]
 
 
 def is_closed(faces: Tensor) -> bool:
-    """Whether every edge of the faces (f, 3) joins exactly two of them, which run along it in opposite directions."""
+    """Whether every edge of the faces (f, 3) joins exactly two faces, which traverse it in opposite directions."""
     if len(faces) == 0:
         return False
     size = int(faces.max()) + 1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Sparse coarse-to-fine marching cubes of a signed distance field, in bounded memory and at any resolution.
+"""Extracts the zero set of a signed distance field by sparse coarse-to-fine marching cubes, in bounded memory.
 
-Everything happens on the device of the support points; only sizes come to the host.
+All arrays stay on the device of the support points; only sizes are copied to the host.
 """
 
 import logging
@@ -20,10 +20,10 @@ from fastsdf.meshing.surface import Surface
 
 logger = logging.getLogger(__name__)
 
-GRADIENT_TAPS = 8  # a gradient by differences takes about this many values
-_END_MARGIN = 1e-3  # vertices keep this share of an edge from its nodes, so that no two of them coincide
-_CHUNK_POINTS = {"cpu": 2**16}
-_BLOCK_CELLS = {"cpu": 2**17}
+GRADIENT_TAPS = 8  # field values per gradient, rounded up from the 6 of central differences; bounds memory
+_END_MARGIN = 1e-3  # share of an edge; keeps vertices off its nodes, where several would coincide
+_CHUNK_POINTS = {"cpu": 2**16}  # points per call of the field, 2^20 elsewhere; chosen to bound memory
+_BLOCK_CELLS = {"cpu": 2**17}  # cells per block, 2^23 elsewhere; chosen to bound memory
 
 
 def extract_surface(
@@ -39,33 +39,29 @@ def extract_surface(
     block_cells: int | None = None,
     chunk_points: int | None = None,
 ) -> Surface:
-    """The zero set of ``sdf`` near the support, by marching cubes on a sparse lattice.
+    """Extracts the zero set of ``sdf`` near the support by marching cubes on a sparse lattice.
 
-    Cubes of ``coarse_factor`` voxels near the support are halved down to two voxels; a cube goes on only if
-    ``|u(centre)| <= lipschitz * half diagonal``. For a distance function 1 would lose nothing; the factor 2 leaves
-    room for fields whose gradient norm is not quite 1. A field that is steeper than ``lipschitz`` may lose surface.
-    Every node of the surviving cells is then evaluated once. Values of exactly 0 count as positive.
+    Cubes of ``coarse_factor`` voxels near the support are halved down to two voxels. A cube is kept only if
+    ``|u(centre)| <= lipschitz * half diagonal``: a distance function has slope 1, and the default of 2 allows for
+    fields whose gradient norm is not quite 1. A field steeper than ``lipschitz`` may lose surface. Every node of the
+    kept cells is then evaluated once; values of exactly 0 count as positive.
 
-    The mesh reaches up to a few coarse cubes past the support distance; ``meshing.support`` cuts it. It is
-    closed wherever the surface stays near the support. It does not depend on ``block_cells`` or ``chunk_points`` as
-    long as ``sdf`` treats each point by itself. Memory is that of one block, the node values of the last few
-    bricks along x, the mesh, and one key per cube of two voxels near the surface.
+    The mesh extends up to a few coarse cubes past the support distance (`fastsdf.meshing.measured_part` trims it) and
+    is closed wherever the surface stays near the support. It does not depend on ``block_cells`` or ``chunk_points`` if
+    ``sdf`` treats each point on its own. Memory holds one block, the last node values, the mesh and the cube keys.
 
     Args:
-        sdf: world points (n, 3) float64 -> (n,) signed distances in world units, positive in free space; both on the
-            device of the support.
-        support: (m, 3) world points near which a surface is wanted; all work is done on their device.
+        sdf: world points (n, 3) float64 -> (n,) signed distances, positive in free space, on the support's device.
+        support: (m, 3) world points near which the surface is extracted; all work is done on their device.
         voxel_size: lattice spacing in world units, > 0.
-        support_distance: how far around the support to look, world units: one number, or (m,) one per point.
-        gradient: world points (n, 3) -> (n, 3), for vertex normals; without it they come from the faces.
-        lipschitz: bound on the field's slope, >= 1.
-        coarse_factor: first cube edge in voxels, 2, 4, 8 or 16.
-        refine_steps: false-position steps per vertex after linear interpolation; each costs one evaluation per
-            vertex and stays on the vertex's edge, between its nodes.
-        block_cells: most fine cells in the cubes of ``coarse_factor`` voxels held at once (at least one such cube
-            is); None: 2^17 on a CPU, 2^23 elsewhere.
-        chunk_points: most points per call of ``sdf`` and, by the eighth, of ``gradient``; None: 2^16 on a CPU, 2^20
-            elsewhere.
+        support_distance: search distance around the support, world units: one number, or (m,) one per point.
+        gradient: world points (n, 3) -> (n, 3), for vertex normals; None takes them from the faces.
+        lipschitz: upper bound on the field's slope, >= 1.
+        coarse_factor: edge of the largest cubes in voxels, 2, 4, 8 or 16.
+        refine_steps: false-position steps per vertex after linear interpolation; each costs one evaluation.
+        block_cells: largest number of fine cells per block (a block holds at least one cube of ``coarse_factor``
+            voxels); None: 2^17 on a CPU, 2^23 elsewhere.
+        chunk_points: points per call of ``sdf``, an eighth for ``gradient``; None: 2^16 on a CPU, 2^20 elsewhere.
 
     Returns:
         Mesh with unit vertex normals; faces are counter-clockwise seen from free space.
@@ -74,25 +70,33 @@ def extract_surface(
         InputError: an argument is out of range, or the lattice would be too large for this voxel size.
         MeshingError: no sign change near the support, or the field is not finite.
     """
+    # Fill in the defaults and check the arguments.
     block_cells = _BLOCK_CELLS.get(support.device.type, 2**23) if block_cells is None else block_cells
     chunk_points = _CHUNK_POINTS.get(support.device.type, 2**20) if chunk_points is None else chunk_points
     support = support.double()
     distance = torch.as_tensor(support_distance, dtype=torch.float64, device=support.device)
     _check(support, distance, voxel_size, lipschitz, coarse_factor, refine_steps, min(block_cells, chunk_points))
+    # Lay a lattice of voxels around the support.
     reach = float(distance.max())
     origin = _origin(support, reach, voxel_size, coarse_factor)
     lattice = SampledField(sdf, origin, float(voxel_size), chunk_points)
+    # Find the coarse cubes near the support points.
     near = cells_near_points(support, distance, origin=origin, cell_size=coarse_factor * voxel_size)
-    pairs = narrow(lattice, near, coarse_factor, lipschitz)
+    # Halve the cubes down to two voxels, dropping those too far from the surface.
+    pairs = refine_cubes(lattice, near, coarse_factor, lipschitz)
+    # Group the remaining cubes into dense bricks of voxels.
     grid = brick_grid(sorted_unique(_parents(pairs, coarse_factor)), coarse_factor)
+    # Run marching cubes block by block, and join the triangles of the blocks.
     edges, ends, faces = weld(list(patches(lattice, grid, pairs, lipschitz, block_cells)), grid)
     if len(faces) == 0:
         raise MeshingError(
             f"the field has no sign change within {reach:g} of the {len(support)} support points: "
             "check --scene (object or room), train longer, or allow a larger support distance"
         )
-    vertices = place_vertices(lattice, grid, edges, ends, refine_steps)
+    # Move each vertex to the zero crossing on its edge.
+    vertices = locate_vertices(lattice, grid, edges, ends, refine_steps)
     logger.info("extracted %d vertices, %d faces", len(vertices), len(faces))
+    # Add vertex normals, from the field's gradient if it is given.
     if gradient is None:
         return Surface(vertices, faces, vertex_normals(vertices, faces))
     return Surface(vertices, faces, unit_gradient(gradient, vertices, max(chunk_points // GRADIENT_TAPS, 1)))
@@ -107,7 +111,7 @@ def _check(
     refine_steps: int,
     batch: int,
 ) -> None:
-    """Raise InputError for arguments that :func:`extract_surface` cannot use."""
+    """Raises InputError for arguments that `extract_surface` cannot use."""
     shape = tuple(support.shape)
     if len(shape) != 2 or shape[1] != 3 or shape[0] == 0 or not support.isfinite().all():
         raise InputError(f"support must be finite points of shape (m, 3) with m > 0, got shape {shape}")
@@ -131,13 +135,13 @@ def _check(
 
 
 def _origin(support: Tensor, reach: float, voxel_size: float, coarse_factor: int) -> Tensor:
-    """World point on a multiple of the voxel size, below all cells near the support."""
+    """World point (3,) on a multiple of the voxel size, below all cells near the support."""
     margin = (math.ceil(reach / (coarse_factor * voxel_size)) + 2) * coarse_factor
     return (torch.floor(support.amin(dim=0) / voxel_size) - margin) * voxel_size
 
 
-def narrow(lattice: SampledField, cubes: Tensor, factor: int, lipschitz: float) -> Tensor:
-    """Keys (n,) of the cubes of two voxels that may hold surface, grouped by ancestor in the order of ``cubes``."""
+def refine_cubes(lattice: SampledField, cubes: Tensor, factor: int, lipschitz: float) -> Tensor:
+    """Keys (n,) of the cubes of two voxels that may hold surface, in the order of their coarse ``cubes``."""
     cubes = _prune(lattice, cubes, factor, lipschitz, split=False)
     while factor > 2:
         factor //= 2
@@ -146,7 +150,7 @@ def narrow(lattice: SampledField, cubes: Tensor, factor: int, lipschitz: float) 
 
 
 def _prune(lattice: SampledField, cubes: Tensor, factor: int, lipschitz: float, split: bool) -> Tensor:
-    """The cubes of ``factor`` voxels (or, with ``split``, of the given cubes' octants) that may hold surface."""
+    """Keys of the cubes of ``factor`` voxels that may hold surface, among the cubes or (``split``) their octants."""
     limit = lipschitz * factor * lattice.voxel_size * math.sqrt(0.75)
     step = max(lattice.chunk_points // (8 if split else 1), 1)
     octants = CORNERS.to(cubes.device)
@@ -169,14 +173,14 @@ def _parents(pairs: Tensor, coarse_factor: int) -> Tensor:
 def patches(
     lattice: SampledField, grid: BrickGrid, pairs: Tensor, lipschitz: float, block_cells: int
 ) -> Iterator[Patch]:
-    """March the bricks in blocks; nodes that later blocks need are handed on, so none is evaluated twice.
+    """Runs marching cubes on blocks of bricks; a block passes its node values on, so no node is evaluated twice.
 
     Args:
-        lattice: the field.
+        lattice: the sampled field.
         grid: the bricks of the cubes.
-        pairs: (n,) keys of cubes of two voxels, from :func:`narrow`.
-        lipschitz: bound on the field's slope.
-        block_cells: most cells in the bricks of a block.
+        pairs: (n,) keys of cubes of two voxels, from `refine_cubes`.
+        lipschitz: upper bound on the field's slope.
+        block_cells: largest number of cells in the bricks of a block.
     """
     brick = torch.searchsorted(grid.cells, _parents(pairs, grid.size))
     bricks = max(block_cells // grid.size**3, 1)
@@ -186,7 +190,7 @@ def patches(
     for first, last, start in zip(firsts, firsts[1:], range(0, len(grid.cells), bricks), strict=False):
         block = open_block(grid, start, start + bricks, known)
         inside = unpack(pairs[first:last]) % (grid.size // 2)
-        cubes = block.places(brick[first:last] - start, 2 * inside)
+        cubes = block.cell_indices(brick[first:last] - start, 2 * inside)
         cells = split_pairs(block, cubes, lattice.values, lipschitz * lattice.voxel_size)
         yield march(block, cells, lattice.values)
         if start + bricks < len(grid.cells):
@@ -195,24 +199,24 @@ def patches(
 
 
 def weld(parts: list[Patch], grid: BrickGrid) -> tuple[Tensor, Tensor, Tensor]:
-    """Join blocks: sorted edge keys (e,), their end values (e, 2), faces (f, 3) int64 into them."""
+    """Joins the patches of blocks: sorted edge keys (e,), their end values (e, 2), faces (f, 3) of edge indices."""
     device = grid.cells.device
     edges = sorted_unique(torch.cat([grid.cells[:0], *(part.edges for part in parts)]))
     ends = torch.empty((len(edges), 2), dtype=torch.float64, device=device)
     faces = torch.empty((sum(len(part.faces) for part in parts), 3), dtype=torch.int64, device=device)
     done = 0
     for part in parts:
-        place = torch.searchsorted(edges, part.edges)
-        ends[place] = part.ends
-        faces[done : done + len(part.faces)] = place[part.faces.long()]
+        index = torch.searchsorted(edges, part.edges)
+        ends[index] = part.ends
+        faces[done : done + len(part.faces)] = index[part.faces.long()]
         done += len(part.faces)
     return edges, ends, faces
 
 
-def place_vertices(lattice: SampledField, grid: BrickGrid, edges: Tensor, ends: Tensor, steps: int) -> Tensor:
-    """World positions (e, 3) of the zero crossings: linear interpolation, then safeguarded false position.
+def locate_vertices(lattice: SampledField, grid: BrickGrid, edges: Tensor, ends: Tensor, steps: int) -> Tensor:
+    """World positions (e, 3) of the zero crossings, by linear interpolation and the method of false position.
 
-    Each step evaluates the field at the current estimate, replaces the end of the bracket that has the same sign, and
+    Each step evaluates the field at the estimate, replaces the end of the bracket that has the same sign, and
     interpolates again, so the estimate never leaves the bracket.
     """
     vertices = torch.empty((len(edges), 3), dtype=torch.float64, device=edges.device)
@@ -223,7 +227,7 @@ def place_vertices(lattice: SampledField, grid: BrickGrid, edges: Tensor, ends: 
 
 
 def _crossings(lattice: SampledField, node: Tensor, axis: Tensor, ends: Tensor, steps: int) -> Tensor:
-    """:func:`place_vertices` on edges of lower nodes (e, 3), axes (e,) and end values (e, 2)."""
+    """World positions (e, 3) of `locate_vertices` on edges with lower nodes (e, 3), axes (e,), end values (e, 2)."""
     along = torch.nn.functional.one_hot(axis, 3)
     u_low, u_high = ends.unbind(1)
     low, high = torch.zeros_like(u_low), torch.ones_like(u_low)
@@ -238,7 +242,7 @@ def _crossings(lattice: SampledField, node: Tensor, axis: Tensor, ends: Tensor, 
 
 
 def unit_gradient(gradient: Field, vertices: Tensor, chunk_points: int) -> Tensor:
-    """Unit vectors (v, 3) along the gradient; zero where it vanishes."""
+    """Unit vectors (v, 3) along the gradient; zero where the gradient vanishes."""
     normals = torch.empty_like(vertices)
     for start in range(0, len(vertices), chunk_points):
         normals[start : start + chunk_points] = gradient(vertices[start : start + chunk_points])

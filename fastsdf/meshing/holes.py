@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Holes of the measured surface: which patches of the field's own zero set close them, judged by their size."""
+"""Finds the patches of the field's zero set that close holes of the measured surface up to a given size."""
 
 from itertools import product
 from math import gcd
@@ -11,25 +11,25 @@ from fastsdf.meshing.components import components
 from fastsdf.meshing.edges import edge_keys, open_edges
 from fastsdf.meshing.surface import Surface
 
-# One of each pair of opposite directions; the width of a patch along the best one is its diameter to within 5%.
+# (49, 3), one of each pair of opposite directions; the largest width of a patch along them is its diameter to 5%.
 DIRECTIONS = torch.tensor(
     [d for d in product(range(-2, 3), repeat=3) if gcd(*d) == 1 and d > (0, 0, 0)], dtype=torch.float64
 )
 
 
 def in_small_holes(surface: Surface, kept: Tensor, size: float) -> Tensor:
-    """Faces that close a hole of the kept surface.
+    """Finds the faces that close a hole of the kept surface.
 
     Faces that are not kept form patches, joined where they share a vertex that no kept face has. A patch closes a hole
-    if kept faces surround it (it touches some, and none of its edges is open) and its diameter is at most ``size``.
+    if kept faces surround it (it touches some of them and has no open edge) and its diameter is at most ``size``.
 
     Args:
-        surface: all of the zero set within ``size`` of the kept faces.
-        kept: (f,) bool, faces that stay anyway.
+        surface: the whole zero set within ``size`` of the kept faces.
+        kept: (f,) bool, faces that are kept already.
         size: largest diameter of a hole, world units.
 
     Returns:
-        (f,) bool; none of them is kept already.
+        (f,) bool, True for faces that close a hole; never True for kept faces.
     """
     number_of_vertices = len(surface.vertices)
     on_kept = torch.zeros(number_of_vertices, dtype=torch.bool, device=kept.device)
@@ -49,13 +49,16 @@ def in_small_holes(surface: Surface, kept: Tensor, size: float) -> Tensor:
 
 
 def _without_rim(faces: Tensor, on_kept: Tensor) -> Tensor:
-    """Faces (f, 3) with each on_kept corner replaced by one of the face's own that is not; every face has such a one."""
+    """Faces (f, 3) with every corner on the kept surface replaced by another corner of the face that is not on it.
+
+    Every face has such a corner. Patches that touch only at the rim of the kept surface are thereby separated.
+    """
     own = faces.gather(1, (~on_kept[faces]).byte().argmax(dim=1, keepdim=True))
     return torch.where(on_kept[faces], own, faces)
 
 
 def _has_open_edge(all_faces: Tensor, faces: Tensor, num_vertices: int) -> Tensor:
-    """(f,) bool: which of the faces have an edge that no other face of the mesh has."""
+    """(f,) bool: True for faces with an edge that no other face of the mesh shares."""
     near = torch.zeros(num_vertices, dtype=torch.bool, device=faces.device)
     near[faces.flatten()] = True
     edges = open_edges(all_faces[near[all_faces].any(dim=1)], num_vertices)
@@ -63,13 +66,13 @@ def _has_open_edge(all_faces: Tensor, faces: Tensor, num_vertices: int) -> Tenso
 
 
 def _diameters(vertices: Tensor, faces: Tensor, patch: Tensor, number: int) -> Tensor:
-    """(number,) diameter of each patch: the largest of its widths along fixed directions."""
-    corners, of = faces.flatten(), patch.repeat_interleave(3)
-    places = vertices[corners] - vertices.mean(dim=0)
+    """(number,) diameter of each patch: its largest width along `DIRECTIONS`."""
+    corners, patch_of_corner = faces.flatten(), patch.repeat_interleave(3)
+    positions = vertices[corners] - vertices.mean(dim=0)
     largest = vertices.new_zeros(number)
     for direction in DIRECTIONS.to(vertices.device):
-        along = places @ (direction / direction.norm())
-        high = vertices.new_full((number,), -torch.inf).scatter_reduce_(0, of, along, "amax")
-        low = vertices.new_full((number,), torch.inf).scatter_reduce_(0, of, along, "amin")
+        along = positions @ (direction / direction.norm())
+        high = vertices.new_full((number,), -torch.inf).scatter_reduce_(0, patch_of_corner, along, "amax")
+        low = vertices.new_full((number,), torch.inf).scatter_reduce_(0, patch_of_corner, along, "amin")
         largest = torch.maximum(largest, high - low)
     return largest

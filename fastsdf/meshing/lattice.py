@@ -17,8 +17,8 @@ from fastsdf.spatial.knn import point_index
 
 Field = Callable[[Tensor], Tensor]
 
-INDEX_BITS = 21
-INDEX_LIMIT = 1 << (INDEX_BITS - 1)
+INDEX_BITS = 21  # bits per axis; three of them fit into a non-negative int64 key
+INDEX_LIMIT = 1 << (INDEX_BITS - 1)  # cells; indices lie in [-INDEX_LIMIT, INDEX_LIMIT)
 _MASK = (1 << INDEX_BITS) - 1
 
 
@@ -27,9 +27,9 @@ class SampledField(NamedTuple):
 
     Attributes:
         sdf: world points (n, 3) float64 -> (n,) values on the same device, positive in free space.
-        origin: (3,) float64 world point, on the device of all the rest.
-        voxel_size: world units.
-        chunk_points: most points per call of ``sdf``.
+        origin: (3,) float64 world point, on the device of the points.
+        voxel_size: node spacing in world units.
+        chunk_points: largest number of points per call of ``sdf``.
     """
 
     sdf: Field
@@ -67,13 +67,13 @@ def pack(ijk: Tensor) -> Tensor:
 
 
 def unpack(keys: Tensor) -> Tensor:
-    """Lattice indices (..., 3) int64 of keys (...) made by :func:`pack`."""
+    """Lattice indices (..., 3) int64 of keys (...) made by `pack`."""
     fields = (keys >> 2 * INDEX_BITS, (keys >> INDEX_BITS) & _MASK, keys & _MASK)
     return torch.stack(fields, dim=-1) - INDEX_LIMIT
 
 
 def step_key(step: Tensor) -> Tensor:
-    """What to add to a key to move by ``step`` (..., 3) cells, as long as no index leaves its range."""
+    """Difference of keys (...) for a move by ``step`` (..., 3) cells; valid while no index leaves its range."""
     i, j, k = step.long().unbind(-1)
     return (i << 2 * INDEX_BITS) + (j << INDEX_BITS) + k
 
@@ -85,7 +85,7 @@ def sorted_unique(keys: Tensor) -> Tensor:
 
 
 def starts(ordered: Tensor) -> Tensor:
-    """(n,) bool: where a new value begins in a sorted tensor."""
+    """(n,) bool: True where a new value begins in a sorted tensor (n,)."""
     first = torch.ones(len(ordered), dtype=torch.bool, device=ordered.device)
     torch.ne(ordered[1:], ordered[:-1], out=first[1:])
     return first
@@ -100,20 +100,20 @@ def contains(sorted_keys: Tensor, queries: Tensor) -> Tensor:
 
 
 def cells_near_points(points: Tensor, distance: float | Tensor, *, origin: Tensor, cell_size: float) -> Tensor:
-    """Cells with any part within the support distance of a point.
+    """Finds the cells with any part within the support distance of a point.
 
-    Cell (i, j, k) spans ``origin + [i, i+1] * cell_size`` per axis. The answer is conservative: it holds every cell
-    that some point reaches, and some whose nearest point is up to about one cell diagonal too far. Distances that
+    Cell (i, j, k) spans ``origin + [i, i+1] * cell_size`` per axis. The result is conservative: it contains every cell
+    within reach of a point, and some whose nearest point is too far by up to about one cell diagonal. Distances that
     vary from point to point are rounded up to steps of sqrt(2).
 
     Args:
         points: (n, 3) float64 world points, n >= 1.
         distance: support distance in world units, >= 0: one number, or (n,) one per point.
-        origin: (3,) world position of the lattice.
+        origin: (3,) world position of the lattice's node (0, 0, 0).
         cell_size: edge of a cell in world units, > 0.
 
     Returns:
-        Sorted distinct int64 keys (see :func:`pack`).
+        Sorted distinct int64 keys (see `pack`).
     """
     reach = torch.as_tensor(distance, dtype=torch.float64, device=points.device) / cell_size
     samples, reach = _thin(points, reach.expand(len(points)), origin, cell_size)
@@ -125,11 +125,11 @@ def cells_near_points(points: Tensor, distance: float | Tensor, *, origin: Tenso
     return sorted_unique(torch.cat(near))
 
 
-_SUBCELLS = 4  # points are thinned to one per sub-cell (a quarter of a cell) before any distance is measured
+_SUBCELLS = 4  # sub-cells per cell edge; points are thinned to one per sub-cell before distances are measured
 
 
 def _thin(points: Tensor, reach: Tensor, origin: Tensor, cell_size: float) -> tuple[Tensor, Tensor]:
-    """One sample per occupied sub-cell: its centre in cell units (m, 3), and its points' greatest reach (m,)."""
+    """One sample per occupied sub-cell: its centre in cell units (m, 3), and the largest reach of its points (m,)."""
     keys, order = pack(torch.floor((points - origin) * (_SUBCELLS / cell_size))).sort()
     first = starts(keys)
     distinct = keys[first]
@@ -149,7 +149,7 @@ def _cells_within(samples: Tensor, reach: float) -> Tensor:
 
 
 def _dilate(keys: Tensor, radius: int) -> Tensor:
-    """Sorted keys of all cells within ``radius`` cells per axis (a box), grown one axis at a time by doubling."""
+    """Sorted keys of all cells within ``radius`` cells per axis (a box), grown along one axis after the other."""
     for step in step_key(torch.eye(3, dtype=torch.int64)).tolist():
         keys = keys - radius * step
         width, goal = 1, 2 * radius + 1

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The marching-cubes case table, derived from one rule per cube face instead of typed in.
+"""Derives the marching-cubes case table from one rule per cube face.
 
 Corner ``c`` of a cell sits at ``(c & 1, c >> 1 & 1, c >> 2 & 1)``; case bit ``c`` is set when that corner is negative
 (solid). Edge ``e`` runs along axis ``e // 4`` upwards from corner ``EDGE_CORNER[e]``.
 
-On every face, each run of negative corners is cut off by one segment, so on an ambiguous face (two diagonal negative
-corners) the negative corners are separated. The rule reads only that face's four signs, hence two cells that share a
-face draw the same segments on it, in opposite directions: the surface is closed and consistently oriented. Within a
-cell every crossed edge belongs to exactly one loop, so two loops of a cell never share an edge of the surface.
+The rule: on every face, one segment cuts off each run of negative corners, so that on an ambiguous face (two diagonal
+negative corners) the negative corners are separated. The rule depends only on the four signs of that face, hence two
+cells that share a face draw the same segments on it, in opposite directions: the surface is closed and consistently
+oriented. Within a cell every crossed edge belongs to exactly one loop, so two loops never share an edge of the surface.
 """
 
 from functools import cache
@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-CORNERS = torch.tensor([(c & 1, c >> 1 & 1, c >> 2 & 1) for c in range(8)])
-EDGE_AXIS = torch.arange(3).repeat_interleave(4)
-EDGE_CORNER = torch.tensor([c for axis in range(3) for c in range(8) if not c >> axis & 1])
+CORNERS = torch.tensor([(c & 1, c >> 1 & 1, c >> 2 & 1) for c in range(8)])  # (8, 3) offsets of the corners
+EDGE_AXIS = torch.arange(3).repeat_interleave(4)  # (12,) axis of each edge
+EDGE_CORNER = torch.tensor([c for axis in range(3) for c in range(8) if not c >> axis & 1])  # (12,) lower corners
 
 
 class CaseTable(NamedTuple):
@@ -37,7 +37,7 @@ class CaseTable(NamedTuple):
 
 @cache
 def case_table(device: torch.device) -> CaseTable:
-    """The table for all 256 cases; bit ``c`` of the case number is set when corner ``c`` is negative."""
+    """Returns the table for all 256 cases; bit ``c`` of the case number is set when corner ``c`` is negative."""
     per_case = [[t for loop in case_loops(case) for t in _fan(loop)] for case in range(256)]
     counts = torch.tensor([len(triangles) for triangles in per_case])
     table = torch.zeros((256, int(counts.max()), 3), dtype=torch.int64)
@@ -71,7 +71,7 @@ def case_loops(case: int) -> list[list[int]]:
 
 
 def _segments(face: tuple[int, ...], case: int) -> dict[int, int]:
-    """Directed segments on a face: from the edge that enters each run of negative corners to the edge that leaves."""
+    """Directed segments on a face, one per run of negative corners: first crossed edge -> last crossed edge."""
     negative = [bool(case >> corner & 1) for corner in face]
     segments = {}
     for i in range(4):
@@ -102,10 +102,10 @@ def _edge(a: int, b: int) -> int:
 
 
 def _fan(loop: list[int]) -> list[tuple[int, int, int]]:
-    """Fan triangles of a loop, from the apex whose diagonals do not lie in a cube face and are shortest.
+    """Fan triangles of a loop, from the apex whose diagonals avoid the cube faces and are shortest.
 
-    A diagonal inside a cube face could be drawn by the neighbouring cell too, and that edge would then have four
-    triangles; the apex is chosen to have none such (true for all 256 cases, see the tests).
+    The neighbouring cell could draw a diagonal inside a cube face too, and that edge would then have four triangles.
+    All 256 cases have an apex without such diagonals (see the tests).
     """
     rotations = [loop[i:] + loop[:i] for i in range(len(loop))]
     best = min(rotations, key=lambda r: (*_fan_cost(r), r[0]))
@@ -113,7 +113,7 @@ def _fan(loop: list[int]) -> list[tuple[int, int, int]]:
 
 
 def _fan_cost(loop: list[int]) -> tuple[int, float]:
-    """(diagonals that lie in a cube face, summed squared length of the diagonals between edge midpoints)."""
+    """The number of diagonals that lie in a cube face, and the summed squared length of all diagonals."""
     diagonals = [(loop[0], other) for other in loop[2:-1]]
     lengths = [float(((_midpoint(a) - _midpoint(b)) ** 2).sum()) for a, b in diagonals]
     return sum(share_face(a, b) for a, b in diagonals), sum(lengths)

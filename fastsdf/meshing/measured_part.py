@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which part of a mesh the scan has measured, judged against each point's own spacing and the scan's noise."""
+"""Decides which part of a mesh the scan measured, from the local point spacing and the scan's noise."""
 
 import math
 from dataclasses import replace
@@ -16,48 +16,48 @@ from fastsdf.meshing.surface import Surface
 from fastsdf.numerics.vectors import dot
 from fastsdf.spatial.voxel_downsample import even_subset
 
-GAP_NEIGHBOURS = 24
-GAP_THINNING = 1.5
-MAX_OPEN_ANGLE = math.radians(150.0)
-RELAXATIONS = 2
-PIECE_CONFIDENCE = 0.4
-TIE = 1e-9
+GAP_NEIGHBOURS = 24  # thinned points around a vertex that are searched for the rim of a gap; chosen, not swept
+GAP_THINNING = 1.5  # median spacings between thinned points, so that dense scan lines do not fill the neighbours
+MAX_OPEN_ANGLE = math.radians(150.0)  # a vertex on the outer border of the scan has 180; chosen, not swept
+RELAXATIONS = 2  # rounds of averaging; two instead of four were chosen (docs/notebook/2026-11-27-confidence.md)
+PIECE_CONFIDENCE = 0.4  # smallest mean confidence of a piece; its effect is measured there too
+TIE = 1e-9  # tolerance for the order of summation at the threshold
 
 
 def rate_vertices(
     surface: Surface, discs: Discs, sdf: Field, min_confidence: float, gap_spacings: float
 ) -> tuple[Surface, Tensor]:
-    """The mesh with confidence, measured and the scan's colours, and which of its vertices the scan supports.
+    """Adds confidence, measured and the scan's colours to a mesh, and finds the vertices that the scan supports.
 
     Args:
-        surface: with vertex normals.
-        discs: those of the scan, on the mesh's device.
-        sdf: the field that the mesh is of, world points (n, 3) -> (n,).
-        min_confidence: of a vertex that counts as measured.
+        surface: mesh with vertex normals.
+        discs: discs of the scan, on the mesh's device.
+        sdf: the field of the mesh, world points (n, 3) -> (n,).
+        min_confidence: smallest confidence of a vertex that counts as measured.
         gap_spacings: width of gaps that are bridged, in median spacings.
 
     Returns:
-        The mesh with its attributes (`fastsdf.meshing.attributes.with_support`) and, if the scan has them, colours;
+        The mesh with the attributes of `fastsdf.meshing.attributes.with_support` and, if the scan has colours, colours;
         and (v,) bool, True for vertices that are measured or bridge a small gap.
     """
     assert surface.normals is not None
-    confidence, colors = look_up(surface.vertices, surface.normals, discs, sdf)
+    confidence, colors = confidence_and_colors(surface.vertices, surface.normals, discs, sdf)
     weak = (confidence < min_confidence).nonzero()[:, 0]
     bridged = bridges_gap(surface.vertices[weak], surface.normals[weak], discs, gap_spacings)
     supported = confidence.index_fill(0, weak[bridged], 1.0)
-    least = min_confidence - TIE  # counts as supported, whatever the order of summation
-    kept = relax_over_mesh(surface.faces, torch.stack((confidence, supported), dim=1)) >= least
+    threshold = min_confidence - TIE
+    kept = relax_over_mesh(surface.faces, torch.stack((confidence, supported), dim=1)) >= threshold
     return with_support(replace(surface, colors=colors), confidence, kept[:, 0]), kept[:, 1]
 
 
 def drop_doubtful_pieces(surface: Surface) -> Surface:
-    """The mesh without connected pieces whose mean confidence is below 0.4; the largest piece always stays.
+    """Drops connected pieces whose mean confidence is below `PIECE_CONFIDENCE`; the largest piece always stays.
 
-    Vertices in the air about some outliers may each be likely enough, but they are all that such a piece has, whereas a
-    thin part has places that are certain.
+    A piece around a few outliers consists of doubtful vertices only, even if each is confident enough to be kept; a
+    real thin part also has vertices of high confidence.
 
     Args:
-        surface: with confidence (`rate_vertices`).
+        surface: mesh with the attribute confidence (`rate_vertices`).
     """
     if len(surface.faces) == 0:
         return surface
@@ -68,8 +68,8 @@ def drop_doubtful_pieces(surface: Surface) -> Surface:
     return keep_faces(surface, keep[piece])
 
 
-def look_up(vertices: Tensor, normals: Tensor, discs: Discs, sdf: Field) -> tuple[Tensor, Tensor | None]:
-    """Confidence (v,) float64 in vertices (`fastsdf.meshing.confidence`), and colours (v, 3) if the scan has any."""
+def confidence_and_colors(vertices: Tensor, normals: Tensor, discs: Discs, sdf: Field) -> tuple[Tensor, Tensor | None]:
+    """Confidence (v,) float64 of vertices (`fastsdf.meshing.confidence`), and colours (v, 3) if the scan has any."""
     confidence, network = torch.empty_like(vertices[:, 0]), load_confidence_network(vertices.device)
     colors = None if discs.colors is None else torch.empty_like(vertices, dtype=torch.uint8)
     for part, near in in_chunks(vertices, normals, discs, NEIGHBOURS):
@@ -80,16 +80,17 @@ def look_up(vertices: Tensor, normals: Tensor, discs: Discs, sdf: Field) -> tupl
 
 
 def bridges_gap(vertices: Tensor, normals: Tensor, discs: Discs, gap_spacings: float) -> Tensor:
-    """(v,) bool: vertices in small gaps of the scan, such as those between two lines of a rotating scanner.
+    """(v,) bool: True for vertices in small gaps of the scan, such as between two lines of a rotating scanner.
 
-    Such a vertex has points around it on every side (no open angle above 150 degrees) within ``gap_spacings`` median
-    spacings, all of them with discs that it continues: in their plane to within the noise, and facing the same way.
+    Points around such a vertex leave no angle above `MAX_OPEN_ANGLE` open. A point counts if it lies within
+    ``gap_spacings`` median spacings and the vertex continues its disc: the vertex lies in the disc's plane to within
+    the noise, and the normals are parallel to within 60 degrees.
 
     Args:
-        vertices: (v, 3) places to judge.
-        normals: (v, 3) their unit normals.
-        discs: those of the scan.
-        gap_spacings: how far points count, in median spacings; 0 bridges nothing.
+        vertices: (v, 3) positions.
+        normals: (v, 3) unit normals of the vertices.
+        discs: discs of the scan.
+        gap_spacings: largest distance of points that count, in median spacings; 0 bridges nothing.
     """
     bridged = torch.zeros(len(vertices), dtype=torch.bool, device=vertices.device)
     if gap_spacings <= 0 or len(vertices) == 0:
@@ -98,16 +99,16 @@ def bridges_gap(vertices: Tensor, normals: Tensor, discs: Discs, gap_spacings: f
     for part, near in in_chunks(vertices, normals, even, GAP_NEIGHBOURS):
         on = (near.gap <= gap_spacings * discs.spacing) & (near.across <= even.thickness[near.index])
         on &= near.cosine >= MIN_COSINE
-        several = (on.sum(1) >= 3).nonzero()[:, 0]
+        several = (on.sum(1) >= 3).nonzero()[:, 0]  # two points always leave 180 degrees open
         angle = _open_angle(near.toward[several], normals[part][several], on[several])
         bridged[several + part.start] = angle <= MAX_OPEN_ANGLE
     return bridged
 
 
 def relax_over_mesh(faces: Tensor, values: Tensor, rounds: int = RELAXATIONS) -> Tensor:
-    """Averages vertex values (v, k) with their neighbours' mean a few times; a threshold then cuts smoothly.
+    """Averages vertex values (v, k) with the mean of their neighbours, so that a threshold gives smooth borders.
 
-    A neighbour counts once for each face (f, 3) that it shares with the vertex: twice, except along the mesh's border.
+    A neighbour counts once for each of the faces (f, 3) that it shares with the vertex: twice, except at the border.
     """
     size = len(values)
     around = sum_at_corners(faces, torch.ones(len(faces), dtype=values.dtype, device=values.device), size)
@@ -122,7 +123,7 @@ def relax_over_mesh(faces: Tensor, values: Tensor, rounds: int = RELAXATIONS) ->
 
 
 def _open_angle(directions: Tensor, normals: Tensor, counted: Tensor) -> Tensor:
-    """Largest angle (m,) free of counted directions (m, k, 3), at least one each, around axes (m, 3)."""
+    """Largest angle (m,) around axes (m, 3) without counted directions (m, k, 3), at least one per row, in radians."""
     x_axis, y_axis, _ = torch.eye(3, dtype=normals.dtype, device=normals.device)
     side = torch.where(normals[:, :1].abs() < 0.7, x_axis, y_axis)
     u = torch.linalg.cross(normals, side)

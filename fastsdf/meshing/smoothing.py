@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Edge-preserving smoothing: face normals are filtered bilaterally, then vertices move to fit them.
+"""Smooths meshes and keeps their edges: filters the face normals bilaterally, then moves vertices to fit them.
 
-Zheng, Fu, Au, Tai (2011), local scheme, with the vertex update of Sun, Rosin, Martin, Langbein (2007).
+The filter is the local scheme of Zheng, Fu, Au, Tai (2011), bilateral normal filtering; the vertex update is that of
+Sun, Rosin, Martin, Langbein (2007).
 """
 
 from dataclasses import replace
@@ -14,20 +15,21 @@ from fastsdf.geometry import TriangleMesh
 from fastsdf.meshing.components import face_cross, sum_at_corners, vertex_normals
 from fastsdf.meshing.edges import edge_keys
 
-NORMAL_SIGMA = 0.35  # length of the difference of two unit normals at which they count as across an edge
-NORMAL_STEPS, VERTEX_STEPS = 5, 3
-MAX_MOVE_EDGES = 0.5
-MAX_ROUNDS = 100
+NORMAL_SIGMA = 0.35  # length of the difference of two unit normals (20 degrees) beyond which an edge is kept; chosen
+NORMAL_STEPS, VERTEX_STEPS = 5, 3  # passes per round; chosen, not swept
+MAX_MOVE_EDGES = 0.5  # median edges; no vertex moves farther; chosen, not swept
+MAX_ROUNDS = 100  # guards against typing errors
 
 
 def smooth(mesh: TriangleMesh, rounds: int) -> TriangleMesh:
-    """The mesh with its noise smoothed away and its edges kept; faces stay, normals are computed anew.
+    """Smooths away the noise of a mesh and keeps its edges; faces stay, normals are recomputed.
 
-    No vertex moves further than half a median edge in all.
+    In total no vertex moves farther than half the median edge length.
 
     Args:
         mesh: any mesh.
-        rounds: of five passes over the normals and three over the vertices each, 0 to 100; 3 to 10 are usual.
+        rounds: number of rounds, 0 to 100; 3 to 10 are usual. Each makes five passes over the normals and three over
+            the vertices.
 
     Raises:
         InputError: the number of rounds is out of range.
@@ -53,11 +55,11 @@ def smooth(mesh: TriangleMesh, rounds: int) -> TriangleMesh:
 def check_smoothing(rounds: int) -> None:
     """Raises InputError if the number of rounds is out of range."""
     if not 0 <= rounds <= MAX_ROUNDS:
-        raise InputError(f"the rounds of smoothing are {rounds}; give 0 to {MAX_ROUNDS}, e.g. 5")
+        raise InputError(f"the number of smoothing rounds is {rounds}; give 0 to {MAX_ROUNDS}, e.g. 5")
 
 
 def adjacent_faces(faces: Tensor, num_vertices: int) -> Tensor:
-    """(p, 2) the pairs of faces that share an edge with no third one; faces (f, 3)."""
+    """(p, 2) pairs of the faces (f, 3) that share an edge which no third face has."""
     keys, order = edge_keys(faces, num_vertices).flatten().sort()
     _, counts = torch.unique_consecutive(keys, return_counts=True)
     first = (counts.cumsum(0) - counts)[counts == 2]
@@ -65,7 +67,7 @@ def adjacent_faces(faces: Tensor, num_vertices: int) -> Tensor:
 
 
 def _filtered_normals(vertices: Tensor, faces: Tensor, pairs: Tensor) -> Tensor:
-    """Unit face normals (f, 3), averaged with those of adjacent faces (p, 2) that are near and face the same way."""
+    """Unit face normals (f, 3), averaged with adjacent faces (p, 2) weighted by distance and by similar normals."""
     cross = face_cross(vertices, faces)
     area = cross.norm(dim=1, keepdim=True)
     normals = cross / area.clamp(min=torch.finfo(area.dtype).tiny)
@@ -84,7 +86,7 @@ def _filtered_normals(vertices: Tensor, faces: Tensor, pairs: Tensor) -> Tensor:
 
 
 def _fitted_vertices(vertices: Tensor, faces: Tensor, normals: Tensor, counts: Tensor) -> Tensor:
-    """Vertices (v, 3) moved along the normals (f, 3) of their faces towards the planes through the faces' middles."""
+    """Vertices (v, 3) moved along the normals (f, 3) of their faces towards the planes through the face centres."""
     middle = vertices[faces].mean(dim=1)
     move = torch.zeros_like(vertices)
     for corner in faces.T:

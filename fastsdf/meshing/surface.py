@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A triangle mesh on the device that works on it; `fastsdf.geometry.TriangleMesh` is its form in numpy."""
+"""A triangle mesh of torch tensors on one device; `fastsdf.geometry.TriangleMesh` is its numpy counterpart."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from fastsdf.geometry import TriangleMesh
 
 @dataclass(frozen=True)
 class Surface:
-    """A triangle mesh in world coordinates, all of it on one device.
+    """A triangle mesh in world coordinates, with all tensors on one device.
 
     Attributes:
         vertices: (v, 3) float64.
         faces: (f, 3) int64 vertex indices; counter-clockwise seen from free space.
         normals: (v, 3) float64 unit vertex normals, or None.
         colors: (v, 3) uint8 RGB, or None.
-        attributes: further values per vertex by name, (v,) each.
+        attributes: name -> (v,) further values per vertex.
     """
 
     vertices: Tensor
@@ -28,7 +28,7 @@ class Surface:
     attributes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def take(self, index: Tensor, faces: Tensor) -> "Surface":
-        """The vertices of a mask or index tensor with all they carry, and faces (f, 3) that count in them."""
+        """Selects vertices with their attributes by a mask or index tensor; ``faces`` (f, 3) index the selection."""
         return Surface(
             self.vertices[index],
             faces,
@@ -38,7 +38,7 @@ class Surface:
         )
 
     def numpy(self) -> TriangleMesh:
-        """The mesh in the memory of the host."""
+        """Copies the mesh to numpy arrays on the host."""
         return TriangleMesh(
             self.vertices.cpu().numpy(),
             self.faces.cpu().numpy(),

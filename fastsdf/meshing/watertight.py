@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The zero set within a box as a closed surface: the field is clipped by the box, and all of the box is searched."""
+"""Extracts the whole zero set within a box as a closed surface, by clipping the field at the box."""
 
 import logging
 import math
@@ -18,18 +18,18 @@ from fastsdf.meshing.surface import Surface
 
 logger = logging.getLogger(__name__)
 
-SLOPES = (2.0, 4.0, 8.0, 16.0)  # bounds on the field's slope that are tried until the surface is closed
-COARSE_VOXELS = 8
-FIRST_CUBES = 32
-CHUNK = 1 << 18
+SLOPES = (2.0, 4.0, 8.0, 16.0)  # assumed bounds on the field's slope, tried in turn until the surface is closed
+COARSE_VOXELS = 8  # voxels; edge of the cubes that are searched for, the default of `extract_surface`
+FIRST_CUBES = 32  # cubes along the longest edge of the box at most, where the search begins
+CHUNK = 1 << 18  # cubes per call of the field; chosen to bound memory
 
 
 class BoxClip(NamedTuple):
-    """Ends air or solid at the faces of a box.
+    """A box that closes the surface: beyond its faces everything is solid, or everything is air.
 
     Attributes:
-        lower, upper: (3,) float64 corners, world.
-        solid_outside: True: everything outside is solid (rooms); False: everything outside is air (objects).
+        lower, upper: (3,) float64 corners in world coordinates.
+        solid_outside: True if everything outside is solid (rooms), False if everything outside is air (objects).
     """
 
     lower: Tensor
@@ -37,7 +37,7 @@ class BoxClip(NamedTuple):
     solid_outside: bool
 
     def values(self, sdf: Field) -> Field:
-        """The field with the box's faces added: (n, 3) world points -> (n,), slope at most that of the field or 1."""
+        """Returns the field clipped at the box, (n, 3) world points -> (n,); its slope is at most the field's or 1."""
 
         def clipped(points: Tensor) -> Tensor:
             box = self._box(points)
@@ -46,7 +46,7 @@ class BoxClip(NamedTuple):
         return clipped
 
     def gradient(self, sdf: Field, gradient: Field) -> Field:
-        """Gradients of `values`: those of the field, or the normals of the box's faces where these cut it off."""
+        """Returns the gradient of `values`: that of the field, or the box normal where a box face is the surface."""
 
         def clipped(points: Tensor) -> Tensor:
             sign = 1.0 if self.solid_outside else -1.0
@@ -56,28 +56,28 @@ class BoxClip(NamedTuple):
         return clipped
 
     def _box(self, points: Tensor) -> Tensor:
-        """(n,) distance to the nearest of the planes of the box, positive inside."""
+        """(n,) distance to the nearest face plane of the box, positive inside."""
         return torch.minimum(points - self.lower, self.upper - points).amin(dim=1)
 
     def _inward(self, points: Tensor) -> Tensor:
-        """(n, 3) unit normals, into the box, of its plane nearest to each point."""
+        """(n, 3) unit normals, pointing into the box, of the face plane nearest to each point."""
         to_planes = torch.cat((points - self.lower, self.upper - points), dim=1)
         planes = torch.cat((torch.eye(3), -torch.eye(3))).to(points)
         return planes[to_planes.argmin(dim=1)]
 
 
 def extract_watertight(sdf: Field, gradient: Field, clip: BoxClip, voxel_size: float) -> Surface:
-    """The closed zero set of the clipped field, all of it.
+    """Extracts the whole closed zero set of the clipped field.
 
     Args:
         sdf: world points (n, 3) float64 -> (n,) signed distances in world units.
         gradient: world points (n, 3) -> (n, 3), for vertex normals.
-        clip: the box.
+        clip: the box at which the field is clipped.
         voxel_size: lattice spacing in world units, > 0.
 
     Raises:
         InputError: the lattice would be too large for this voxel size.
-        MeshingError: no surface in the box, or the field is so steep that the surface does not close.
+        MeshingError: the box contains no surface, or the field is so steep that the surface does not close.
     """
     clipped, normals = clip.values(sdf), clip.gradient(sdf, gradient)
     edge = COARSE_VOXELS * voxel_size
@@ -104,14 +104,15 @@ def extract_watertight(sdf: Field, gradient: Field, clip: BoxClip, voxel_size: f
 def cubes_near_surface(
     sdf: Callable[[Tensor], Tensor], lower: Tensor, upper: Tensor, edge: float, slope: float, band: float = 0.0
 ) -> Tensor:
-    """Centres (m, 3) of the cubes of a box that may hold surface, found from large cubes to small ones.
+    """Centres (m, 3) of the cubes of a box that may hold surface, found by halving large cubes.
 
     Args:
         sdf: world points (n, 3) float64 -> (n,) values.
-        lower, upper: (3,) float64 corners of the box; the first cube begins at ``lower``, the last may end past it.
-        edge: of the cubes, world units.
-        slope: bound on the field's slope.
-        band: distance around the surface, world units, within which cubes are wanted, too.
+        lower, upper: (3,) float64 corners of the box; the first cube starts at ``lower``, the last may end past
+            ``upper``.
+        edge: edge length of the cubes, world units.
+        slope: upper bound on the field's slope.
+        band: distance from the surface, world units, within which all cubes are returned too.
 
     Raises:
         MeshingError: no cube is near the surface.
@@ -134,10 +135,14 @@ def cubes_near_surface(
 
 
 def scanned_pieces(surface: Surface, measured: Tensor) -> Surface:
-    """The connected pieces with a measured vertex; measured: (v,) bool. A closed mesh stays closed.
+    """Keeps the connected pieces with a measured vertex; a closed mesh stays closed.
+
+    Args:
+        surface: any mesh.
+        measured: (v,) bool.
 
     Raises:
-        MeshingError: there is none.
+        MeshingError: no piece has a measured vertex.
     """
     number, piece = components(surface.faces, len(surface.vertices))
     scanned = torch.zeros(number, dtype=torch.bool, device=piece.device)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Removes range noise along the normals where neighbouring points agree on a plane or a gentle curve.
 
-A few rounds of bilateral averaging over the nearest neighbours: normals first (Jones et al. 2003 for the weights in
-position, offset and normal), then positions along them. Edges, thin sheets and points without support keep their place,
-because neighbours that lie off the plane or face elsewhere get no weight.
+Each round averages over the nearest neighbours with bilateral weights (Jones et al. 2003: by distance, offset from the
+tangent plane and angle between normals): first the normals, then the positions along them. Points at edges, on thin
+sheets and without neighbours on their plane do not move, because neighbours that lie off the plane or face another way
+get almost no weight.
 """
 
 import math
@@ -13,42 +14,42 @@ from torch import Tensor
 
 from fastsdf.numerics.chunks import chunk_size
 
-SPAN = 2.5
-OFFSET_SIGMAS = 2.0
-ANGLE = math.radians(25.0)
-MAX_SHIFT_SIGMAS = 3.0
-CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
+SPAN_SPACINGS = 2.5  # width of the weight by distance; chosen: about the radius of 16 neighbours (2.3 spacings)
+OFFSET_SIGMAS = 2.0  # width of the weight by offset; chosen: above the 1.4 by which two noisy points differ
+ANGLE = math.radians(25.0)  # width of the weight by angle; chosen: keeps edges and follows gentle curves
+MAX_SHIFT_SIGMAS = 3.0  # a larger shift would move shape, not noise (the 3-sigma rule)
+CHUNK = (1 << 16, 1 << 19)  # points at a time on a CPU, elsewhere; bounds memory
 
 
 def smooth_points(
     points: Tensor, normals: Tensor, spacing: Tensor, nearest: Tensor, noise: Tensor, rounds: int
 ) -> tuple[Tensor, Tensor]:
-    """Points and normals with the noise averaged out over about ``sqrt(rounds)`` neighbourhoods.
+    """Averages the noise out of points and normals, over a width of about ``sqrt(rounds)`` neighbourhoods.
 
     Args:
         points: (n, 3) float64.
-        normals: (n, 3) unit normals; neighbours that face away count as another surface.
+        normals: (n, 3) unit normals; neighbours that face another way count as another surface.
         spacing: (n,) local point spacing.
-        nearest: (n, k + 1) int64 indices of each point's nearest points, itself first.
+        nearest: (n, k + 1) int64 indices of each point's nearest points, the point itself first.
         noise: (n,) standard deviation of the noise at each point, in the units of the points.
         rounds: number of rounds; 0 returns the input.
 
     Returns:
-        (n, 3) float64 points, moved by at most three ``noise`` along the normal, and (n, 3) unit normals.
+        (n, 3) float64 points, moved by at most three times ``noise``, and (n, 3) unit normals.
     """
     if rounds == 0 or noise.max() <= 0:
         return points, normals
     origin = points.mean(0)
     index = nearest[:, 1:]
-    start, n, reach = (points - origin).float(), normals.float(), (SPAN * spacing).float()
+    start, n, reach = (points - origin).float(), normals.float(), (SPAN_SPACINGS * spacing).float()
     noise = noise.float()
     p = start
     for _ in range(rounds):
         n = _chunked(_average_normals, p, n, index, reach, noise)
         p = _chunked(_average_offsets, p, n, index, reach, noise)
         shift = p - start
-        most = MAX_SHIFT_SIGMAS * noise / shift.norm(dim=1).clamp_min(1e-12)
-        p = start + shift * most.clamp_max(1)[:, None]
+        kept_share = MAX_SHIFT_SIGMAS * noise / shift.norm(dim=1).clamp_min(1e-12)
+        p = start + shift * kept_share.clamp_max(1)[:, None]
     return p.double() + origin, n.double()
 
 
@@ -70,11 +71,11 @@ def _average_offsets(p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: 
 
 
 def _weights(p: Tensor, n: Tensor, index: Tensor, reach: Tensor, noise: Tensor, part: slice) -> tuple[Tensor, Tensor]:
-    """Weights (m, k) of the neighbours and their offsets (m, k) from each point's plane."""
-    apart = p[index[part]] - p[part, None]
-    offset = (apart * n[part, None]).sum(-1)
+    """Weights (m, k) of the neighbours and their offsets (m, k) from each point's tangent plane."""
+    to_neighbour = p[index[part]] - p[part, None]
+    offset = (to_neighbour * n[part, None]).sum(-1)
     cosine = (n[index[part]] * n[part, None]).sum(-1)
-    exponent = apart.square().sum(-1) / reach[part, None].square()
+    exponent = to_neighbour.square().sum(-1) / reach[part, None].square()
     exponent = exponent + (offset / (OFFSET_SIGMAS * noise[part, None])).square()
     exponent = exponent + (1 - cosine) / (1 - math.cos(ANGLE))
     return torch.exp(-0.5 * exponent), offset

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a fit starts from: the scan's points without strays, repetitions and outliers, and what they say about it."""
+"""Removes stray points, near-duplicates and outliers from a scan, and measures the points that remain."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,23 +15,23 @@ from fastsdf.prepare.normalize import SceneTransform, fit_transform
 from fastsdf.prepare.outliers import find_outliers
 from fastsdf.spatial.voxel_downsample import merge_close
 
-MIN_POINTS = 100
-MERGED_SIGMAS = 2.0
-MERGED_SPACINGS = 0.5
-LEAST_SPACINGS = 0.05
+MIN_POINTS = 100  # points; chosen: fewer show no surface, and neighbourhoods of 17 points would cover most of them
+MERGED_SIGMAS = 2.0  # edge in deviations of the noise; closer points cannot be told apart
+MERGED_SPACINGS = 0.5  # bound of the edge in median spacings; keeps detail where the noise is large. Chosen
+MIN_MERGED_SPACINGS = 0.05  # in median spacings; below it hardly any points would merge. Chosen
 LEFT_OUT = {"merged_share": "points merged, closer than the noise", "outlier_share": "points left out as outliers"}
 
 
 @dataclass(frozen=True)
 class MeasuredScan:
-    """A scan without what misleads a fit.
+    """A scan without its stray points, near-duplicates and outliers.
 
     Attributes:
         transform: world <-> unit frame.
-        kept: the points inside the scene's box, close ones merged and outliers left out, world frame.
-        points: (n, 3) float64 the same points on the device.
+        kept: the n points inside the scene's box, close ones merged and outliers left out, world frame.
+        points: (n, 3) float64, the same points on the device.
         geometry: their spacing, PCA normals and roughness.
-        facts: figures for the report.
+        facts: statistics of the scan for the report.
     """
 
     transform: SceneTransform
@@ -42,26 +42,26 @@ class MeasuredScan:
 
 
 def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
-    """Finds the scene's box, and measures the points in it on a device.
+    """Finds the scene's box and measures the points in it on a device.
 
-    Points closer than the noise can tell apart become one: above a scanner they can be so dense that a dozen
-    neighbours span less than the noise, and tell nothing of the surface's direction. Outliers
-    (`fastsdf.prepare.outliers.find_outliers`) are then left out, and what remains is measured anew.
+    Points that the noise makes indistinguishable are merged: above and below a scanner they can be so dense that a
+    dozen neighbours span less than the noise and do not show the direction of the surface. Then outliers
+    (`fastsdf.prepare.outliers.find_outliers`) are removed, and the remaining points are measured again.
 
     Raises:
-        ScanError: if fewer than 100 points lie in the scene's box, apart from each other, or on surfaces.
+        ScanError: if fewer than 100 points are left in the scene's box, after merging, or after removing outliers.
     """
     points = torch.as_tensor(np.require(cloud.points, np.float64, ["C", "W"]), device=device)
     transform = fit_transform(points)
     inside = transform.contains(points)
     in_box = cloud.select(inside)
-    _require_points(len(in_box), len(cloud), "belong together")
+    _require_points(len(in_box), len(cloud), "lie in the main part of the scan")
     points = points[torch.as_tensor(inside, device=device)]
     noise_m, spacing_m = noise_and_spacing(points)
     edge_m = _merged_edge(noise_m, spacing_m)
     points, chosen = merge_close(points, edge_m)
-    _require_points(len(points), len(cloud), "lie further apart than the noise")
-    merged, good = len(points), ~find_outliers(points, measure_local_geometry(points))
+    _require_points(len(points), len(cloud), "remain after points closer than the noise are merged")
+    merged_count, good = len(points), ~find_outliers(points, measure_local_geometry(points))
     points, chosen = points[good], chosen[good].cpu().numpy()
     _require_points(len(points), len(cloud), "lie on surfaces")
     kept, geometry = replace(in_box.select(chosen), points=points.cpu().numpy()), measure_local_geometry(points)
@@ -71,26 +71,27 @@ def measure_scan(cloud: PointCloud, device: str = "cpu") -> MeasuredScan:
         "spacing_m": max(min(spacing_m, geometry.median_spacing), edge_m),
         "points_in_box": len(in_box),
         "points_fitted": len(kept),
-        "merged_share": round(1 - merged / len(in_box), 5),
-        "outlier_share": round(1 - len(kept) / merged, 5),
+        "merged_share": round(1 - merged_count / len(in_box), 5),
+        "outlier_share": round(1 - len(kept) / merged_count, 5),
     }
     return MeasuredScan(transform, kept, points, geometry, facts)
 
 
 def _merged_edge(noise: float, spacing: float) -> float:
-    """Edge of the cubes whose points become one: two deviations of the noise, and at most half of the median spacing.
+    """Edge of the cubes whose points are merged: two deviations of the noise, at most half of the median spacing.
 
-    Above half a spacing that bound grows with the noise, since it is noise then and not the shape between few points.
-    An edge below a twentieth of the spacing merges nothing worth it: 0.
+    Where two deviations exceed a whole spacing, the edge is two deviations minus half a spacing: points that lie that
+    close beside each other differ by noise rather than shape. An edge below a twentieth of the spacing is set to 0,
+    since it would merge next to nothing.
     """
     two_sigmas, bound = MERGED_SIGMAS * noise, MERGED_SPACINGS * spacing
     edge = max(min(two_sigmas, bound), two_sigmas - bound)
-    return edge if edge > LEAST_SPACINGS * spacing else 0.0
+    return edge if edge > MIN_MERGED_SPACINGS * spacing else 0.0
 
 
-def _require_points(count: int, of: int, what: str) -> None:
+def _require_points(count: int, total: int, condition: str) -> None:
     if count < MIN_POINTS:
-        raise ScanError(f"only {count} of {of} points {what}; the scan needs at least {MIN_POINTS}")
+        raise ScanError(f"only {count} of {total} points {condition}; the scan needs at least {MIN_POINTS}")
 
 
 def _scan_facts(cloud: PointCloud, transform: SceneTransform, geometry: LocalGeometry) -> dict[str, Any]:

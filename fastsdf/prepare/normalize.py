@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""World frame <-> unit frame: a float64 similarity with bounds that stray points cannot stretch.
+"""Maps between the world frame and the unit frame by a float64 similarity that ignores stray points.
 
-The unit frame is the one of the ViscoReg reference code: the scan lies in [-1, 1]^3, so lengths such as the viscosity
-are fractions of the scene's half extent.
+As in the ViscoReg reference code, the scan lies in [-1, 1]^3 of the unit frame, so lengths such as the viscosity are
+fractions of the scene's half extent.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,12 +15,13 @@ from torch import Tensor
 
 from fastsdf.numerics.quantiles import quantiles
 
-CORE_QUANTILE = 0.01
-CORE_CELLS = (64, 48, 32, 24, 16, 12, 8)
-POINTS_PER_CELL = 4
-MIN_CLUSTER_SHARE = 0.01
-ROUNDING = 1e-9
-BOX_PADDING = 0.08  # how far past the scan's box the field is trained, in half extents of the scene
+CORE_QUANTILE = 0.01  # of the coordinates; the core leaves out 1% at each end. Chosen: more than scans have strays
+CORE_CELLS = (64, 48, 32, 24, 16, 12, 8)  # cells along the core's longest side, tried in this order. Chosen
+POINTS_PER_CELL = 4  # mean points per occupied cell; fewer would leave cells of a surface empty. Chosen
+MIN_CLUSTER_SHARE = 0.01  # of the cells; smaller clusters are strays, for example returns through a window. Chosen
+MIN_NEIGHBOURHOOD_POINTS = 2.5  # between 2 and 3: a crowded 3x3x3 neighbourhood holds at least three points
+ROUNDING = 1e-9  # unit-frame length; keeps points that define the box inside it in spite of rounding
+BOX_PADDING = 0.08  # half extents of the scene that the field is trained beyond the scan's box. Chosen
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class SceneTransform:
         return ((x >= lower - margin) & (x <= upper + margin)).all(1).cpu().numpy()
 
     def centered(self, points_m: Tensor) -> Tensor:
-        """World points (n, 3), float64 on any device, as seen from the scene's center."""
+        """World points (n, 3), float64 on any device, relative to the scene's center."""
         return points_m - points_m.new_tensor(self.center_m)
 
     def state(self) -> dict[str, Any]:
@@ -84,10 +85,11 @@ def fit_transform(points_m: np.ndarray | Tensor) -> SceneTransform:
 def robust_bounds(points_m: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Bounding box (lower, upper) of the scan without its stray points.
 
-    Points are binned into cells of 1/64 of the core's longest side (core: 1% to 99% quantiles), or larger ones until
-    they hold four points on average. Cells whose 3x3x3 neighbourhood holds at least three points are kept, and of
-    their connected clusters those with at least 1% of the cells; the box bounds the points in them. Being counted in
-    cells, a thinly sampled far corner survives while a handful of returns through a window does not.
+    Points are binned into cells of 1/64 of the core's longest side (core: 1% to 99% quantiles), or larger cells until
+    occupied ones hold four points on average. Cells whose 3x3x3 neighbourhood holds at least three points are kept if
+    their connected cluster has at least 1% of the kept cells. The box bounds the points in these cells. Since clusters
+    are rated by cells rather than points, a sparsely sampled far corner is kept while a few returns through a window
+    are dropped.
     """
     points = torch.as_tensor(points_m)
     core_box = quantiles(points, (CORE_QUANTILE, 1 - CORE_QUANTILE))
@@ -102,8 +104,9 @@ def robust_bounds(points_m: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray
 
 
 def _large_clusters(counts: np.ndarray) -> np.ndarray:
-    """Cells (x, y, z) bool of the large clusters of crowded cells, from the points in each."""
-    crowded = ndimage.uniform_filter(counts.astype(np.float32), 3, mode="constant") * 27 > 2.5
+    """(x, y, z) bool: cells of large clusters of crowded cells, from the number of points in each cell."""
+    neighbourhood = ndimage.uniform_filter(counts.astype(np.float32), 3, mode="constant") * 27
+    crowded = neighbourhood > MIN_NEIGHBOURHOOD_POINTS
     labels, _ = ndimage.label((counts > 0) & crowded, np.ones((3, 3, 3)))  # pyright: ignore
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
@@ -111,7 +114,7 @@ def _large_clusters(counts: np.ndarray) -> np.ndarray:
 
 
 def _binned(points: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-    """Cell of each point (n,), counted along the flat grid, and the points per cell with an empty layer around."""
+    """Flat cell index of each point (n,), and the number of points per cell (x, y, z) with an empty layer around."""
     for cells in CORE_CELLS[:-1]:
         cell_of, counts = _bin(points, reach / cells)
         if len(points) >= POINTS_PER_CELL * int(counts.count_nonzero()):

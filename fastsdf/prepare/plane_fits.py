@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Planes fitted to the neighbours of points, and normals that do not mix the faces on both sides of an edge."""
+"""Fits planes to the neighbours of points, and picks normals that do not mix the two faces at an edge."""
 
 from typing import NamedTuple
 
@@ -11,22 +11,23 @@ from fastsdf.numerics.eigen3x3 import scatter_matrices, smallest_eigenpair
 from fastsdf.numerics.quantiles import median
 from fastsdf.numerics.vectors import dot
 
-SCALES = (17, 12, 8)
-NORMAL_WEIGHTS = (1.0, 0.9, 0.6)
-LEAST_NORMAL_WEIGHT = 0.15
-TOLERANCE = 1.2
-OFFSET_SIGMAS = 2.0
-CHUNK = (1 << 15, 1 << 17)  # on a CPU, elsewhere
+SCALES = (17, 12, 8)  # points per neighbourhood, tried in this order; 17 = 16 neighbours and the point. Chosen
+NORMAL_WEIGHTS = (1.0, 0.9, 0.6)  # by scale; 6.5, 20 and 31% of these normals are 30 degrees off (notebook, weights)
+MIN_NORMAL_WEIGHT = 0.15  # where no neighbourhood is flat; 49% of these normals are 30 degrees off (same page)
+TOLERANCE = 1.2  # deviation over the scan's median; a plane fits below it. Chosen: one sigma at 14 degrees of freedom
+OFFSET_SIGMAS = 2.0  # in median deviations; a point lies on a plane within it. Chosen: 95% of Gaussian noise
+CHUNK = (1 << 15, 1 << 17)  # points at a time on a CPU, elsewhere; bounds memory
 
 
 class PlaneFits(NamedTuple):
     """Least-squares planes of n neighbourhoods.
 
     Attributes:
-        deviation: (n,) standard deviation of the neighbours about their plane; three numbers are fitted, so that it is
-            free of bias where the neighbourhood is wide beside it.
-        normals: (n, 3) unit normals, of arbitrary sign.
-        centers: (n, 3) means of the neighbours, as seen from the first of them.
+        deviation: (n,) standard deviation of the neighbours about their plane. The sum of squares is divided by k - 3,
+            because a plane has three parameters; so there is no bias as long as the neighbourhood is much wider than
+            the deviation.
+        normals: (n, 3) unit normals of arbitrary sign.
+        centers: (n, 3) means of the neighbours, relative to the first of them.
     """
 
     deviation: Tensor
@@ -35,43 +36,49 @@ class PlaneFits(NamedTuple):
 
 
 def fit_planes(points: Tensor, nearest: Tensor) -> PlaneFits:
-    """Planes through the points (n, 3) that ``nearest`` (m, k), k > 3, names in each row."""
-    parts = [_fit(points, rows) for rows in nearest.split(chunk_size(points.device, *CHUNK))]
+    """Least-squares planes of neighbourhoods.
+
+    Args:
+        points: (n, 3).
+        nearest: (m, k) indices into ``points``, one neighbourhood per row; k > 3.
+    """
+    parts = [_fit(points, part) for part in nearest.split(chunk_size(points.device, *CHUNK))]
     variance, normals, centers = (torch.cat(part) for part in zip(*parts, strict=True))
     return PlaneFits((variance.clamp_min(0.0) / (nearest.shape[1] - 3)).sqrt(), normals, centers)
 
 
 def edge_preserving_normals(points: Tensor, nearest: Tensor, first: PlaneFits) -> tuple[Tensor, Tensor]:
-    """Unit normals (n, 3) of arbitrary sign, each from a neighbourhood that a plane explains, if there is one.
+    """Normals from neighbourhoods that are flat to within the noise, and their weights.
 
-    And the normal_weight in each (n,), 0 to 1: less where only a small neighbourhood is flat, least where none is. (On a scan
-    of a room a quarter of the normals from 12 points, a third of those from 8 and half of the last are more than 30
-    degrees off.)
-
-    A point takes its own plane where that fits to within the noise. Else it takes the best of its neighbours' planes
-    among those that fit and that it lies on, as a pixel near an edge takes the mean of a window beside it (Kuwahara et
-    al. 1976). Points that find none try again with smaller neighbourhoods, and at last keep their own plane.
+    A point takes the plane of its own neighbourhood where that is flat. Otherwise it takes the best of its neighbours'
+    planes among those that are flat and pass through the point, as a pixel near an edge takes the mean of a window
+    beside it (Kuwahara et al. 1976). Points without such a plane try again with smaller neighbourhoods, and finally
+    keep the plane of their own.
 
     Args:
         points: (n, 3) float64.
         nearest: (n, k) indices of the nearest points, the point itself first; k at least the first of `SCALES`.
         first: planes of the whole neighbourhoods.
+
+    Returns:
+        (n, 3) unit normals of arbitrary sign; (n,) normal weights, 0 to 1: lower where only a smaller neighbourhood
+        is flat, lowest where none is.
     """
     noise = median(first.deviation)
-    normals, normal_weight = first.normals.clone(), torch.full_like(first.deviation, LEAST_NORMAL_WEIGHT)
-    open_, size = torch.arange(len(points), device=points.device), chunk_size(points.device, *CHUNK)
-    for count, trusted in zip(SCALES, NORMAL_WEIGHTS, strict=True):
+    normals, normal_weight = first.normals.clone(), torch.full_like(first.deviation, MIN_NORMAL_WEIGHT)
+    remaining, size = torch.arange(len(points), device=points.device), chunk_size(points.device, *CHUNK)
+    for count, weight in zip(SCALES, NORMAL_WEIGHTS, strict=True):
         fits = first if count == nearest.shape[1] else fit_planes(points, nearest[:, :count])
-        found = [_fitting_plane(points, nearest[part], fits, noise) for part in open_.split(size)]
-        source = torch.cat(found) if found else open_
-        normals[open_[source >= 0]] = fits.normals[source[source >= 0]]
-        normal_weight[open_[source >= 0]] = trusted
-        open_ = open_[source < 0]
+        found = [_fitting_plane(points, nearest[part], fits, noise) for part in remaining.split(size)]
+        source = torch.cat(found) if found else remaining
+        normals[remaining[source >= 0]] = fits.normals[source[source >= 0]]
+        normal_weight[remaining[source >= 0]] = weight
+        remaining = remaining[source < 0]
     return normals, normal_weight
 
 
 def _fitting_plane(points: Tensor, nearest: Tensor, fits: PlaneFits, noise: float) -> Tensor:
-    """(m,) whose plane the first point of each row (m, k) should take; -1: none of them fits."""
+    """(m,) index of the point whose plane the first point of each row of ``nearest`` (m, k) takes; -1 if none fits."""
     own = nearest[:, 0]
     toward = points[own, None] - points[nearest] - fits.centers[nearest]
     offset = dot(toward, fits.normals[nearest]).abs()
@@ -83,8 +90,8 @@ def _fitting_plane(points: Tensor, nearest: Tensor, fits: PlaneFits, noise: floa
 
 
 def _fit(points: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum of squares (m,) about the plane of each row's points, its unit normal (m, 3) and their mean (m, 3)."""
-    around = points[nearest] - points[nearest[:, :1]]
-    center = around.mean(1)
-    around -= center[:, None]
-    return *smallest_eigenpair(scatter_matrices(around, around)), center
+    """Sum of squares (m,) about the plane of each neighbourhood, the unit normal (m, 3), and the mean (m, 3)."""
+    relative = points[nearest] - points[nearest[:, :1]]
+    center = relative.mean(1)
+    relative -= center[:, None]
+    return *smallest_eigenpair(scatter_matrices(relative, relative)), center

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A scan as the fit sees it: measured, oriented, smoothed and normalised."""
+"""Data types of a scan that is ready for the fit: measured, oriented, smoothed and normalised."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,14 +9,14 @@ import numpy as np
 
 from fastsdf.prepare.normalize import SceneTransform
 
-OFFSET_SPACINGS = 0.2
-MAX_RADIUS_SPACINGS = 3.0
-UNKNOWN_NORMAL_WEIGHT = 0.5
+MIN_THICKNESS_SPACINGS = 0.2  # of a disc, in local spacings: a curved surface leaves its discs even without noise
+MAX_RADIUS_SPACINGS = 3.0  # of a disc, in median spacings: isolated points must not support a large area. Chosen
+UNKNOWN_NORMAL_WEIGHT = 0.5  # below it the axis counts as unknown: about half of these normals are 30 degrees off
 
 
 @dataclass(frozen=True)
 class Support:
-    """Measured surface: what a scan says about its points.
+    """The points of a scan with what is needed to decide which surface was measured, in world units.
 
     Attributes:
         points: (n, 3) float64 world points.
@@ -24,7 +24,7 @@ class Support:
         spacing: (n,) local point spacing, world units.
         noise: standard deviation of the points about the surface, world units.
         colors: (n, 3) uint8 RGB, or None.
-        normal_weight: (n,) how sure the axes of the normals are (`fastsdf.prepare.prepared_scan.SurfacePoints`); None: all are.
+        normal_weight: (n,) reliability of the normals' axes, see `SurfacePoints`; None: all are reliable.
     """
 
     points: np.ndarray
@@ -40,12 +40,12 @@ class Support:
         return float(np.median(self.spacing))
 
     def radii(self, spacings: float) -> np.ndarray:
-        """(n,) radius of each point's disc: ``spacings`` local spacings, of which none counts above 3 median ones."""
+        """(n,) radius of each point's disc: ``spacings`` local spacings, each limited to 3 median spacings."""
         return spacings * np.minimum(self.spacing, MAX_RADIUS_SPACINGS * self.median_spacing)
 
     def thickness(self, sigmas: float) -> np.ndarray:
-        """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, or a fifth of the local spacing."""
-        return np.maximum(sigmas * self.noise, OFFSET_SPACINGS * self.spacing)
+        """(n,) half thickness of each disc: ``sigmas`` deviations of the noise, at least a fifth of the spacing."""
+        return np.maximum(sigmas * self.noise, MIN_THICKNESS_SPACINGS * self.spacing)
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ class SurfacePoints:
     Attributes:
         points: (n, 3) points.
         normals: (n, 3) unit normals, into the air as far as known.
-        confidence: (n,) 0 (arbitrary sign) to 1.
+        confidence: (n,) confidence that a normal points into the air, 0 (arbitrary sign) to 1.
         spacing: (n,) local point spacing.
-        normal_weight: (n,) weight of the normals: 0 to 1 by how sure their axes are, above 1 where many points agree on one.
+        normal_weight: (n,) weight of the normals: 0 to 1 by the reliability of their axes, above 1 on planes that
+            many points agree on.
         lower, upper: (3,) corners of the scene's box.
-        views: (n, 3) from each point to the sensor that saw it, where known.
+        views: (n, 3) vectors from each point to the sensor that saw it; None if unknown.
     """
 
     points: np.ndarray
@@ -80,10 +81,10 @@ class PreparedScan:
         transform: world <-> unit frame.
         surface: the points inside the scene's box, unit frame.
         noise_m: standard deviation of the points about the surface, metres.
-        facts: figures for the report.
+        facts: statistics for the report and run.json.
         colors: (n, 3) uint8 RGB of the points, or None.
-        measured: (n, 3) float32, the points of ``surface`` as they were measured, unit frame; None if not kept.
-        held_out: (n,) bool, points that training does not see; None if not kept.
+        measured: (n, 3) float32, the points of ``surface`` before smoothing, unit frame; None if not stored.
+        held_out: (n,) bool, points that training does not see; None if not stored.
     """
 
     transform: SceneTransform

@@ -57,7 +57,7 @@ def look_along(
 
 
 def fit_to_view(points: np.ndarray, camera: Camera, margin: float = 1.03) -> Camera:
-    """Move a camera so that it looks at the centre of some points from where all of them just fit into the picture.
+    """Move a camera along its direction of view, centred on some points, until they just fit into the picture.
 
     Args:
         points: (n, 3) world points.

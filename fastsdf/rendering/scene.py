@@ -117,7 +117,7 @@ def camera_box_of(dense: Box, is_object: bool) -> Box:
 
 
 def to_frame(mesh: TriangleMesh, axes: np.ndarray) -> TriangleMesh:
-    """A world mesh in the frame whose axes in the world are the rows of ``axes`` (3, 3)."""
+    """Transform a mesh from world coordinates to a frame, whose axes in the world are the rows of ``axes`` (3, 3)."""
     normals = None if mesh.normals is None else mesh.normals @ axes.T
     return replace(mesh, vertices=mesh.vertices @ axes.T, normals=normals)
 

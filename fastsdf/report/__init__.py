@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Writes a run or an evaluation as a single HTML file with pictures, charts and tables. Needs the extra ``report``.
+"""A run, or the score of a mesh, as one HTML file with pictures, charts and tables. Needs the extra ``report``.
 
-In: a run or an evaluation. Out: HTML text. `build` makes the page of a run from ``plots`` and ``tables``; `score` makes
-the page of an evaluation from ``score_scene``, ``error_maps`` and ``worst``; ``page`` renders both as HTML.
+Input: a fitted field and its mesh, or two meshes. Output: the text of a page. Start reading at `build`.
+``build`` makes the page of a run and ``score`` that of an evaluation; ``plots`` draws charts, ``error_maps`` and
+``worst`` show where a mesh is wrong, ``tables`` and ``page`` make the HTML.
 """

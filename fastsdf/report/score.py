@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fastsdf.evaluation import Metrics, protocol_named, rows
-from fastsdf.evaluation.sides import Side
+from fastsdf.evaluation.directed_distances import DirectedDistances
 from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.rendering.sections import map_from_above
 from fastsdf.rendering.viewpoints import overhead_camera
@@ -68,7 +68,7 @@ def _headline(scene: ScoredScene) -> list[tuple[str, str]]:
 
 
 def _accuracy(scene: ScoredScene) -> Chapter:
-    side, scale_end = scene.precise, scene.scale_end(scene.precise.distance)
+    side, scale_end = scene.precision_distances, scene.scale_end(scene.precision_distances.distance)
     error_map = ErrorMap(scene.mesh, distance_to(scene.reference), scale_end, 0.0)
     text = "The mesh, coloured by its distance to the reference. Dark red surface is wrong or invented."
     if scene.inside_out:
@@ -78,7 +78,7 @@ def _accuracy(scene: ScoredScene) -> Chapter:
 
 
 def _completeness(scene: ScoredScene) -> Chapter:
-    side, scale_end = scene.recalled, scene.scale_end(scene.recalled.distance)
+    side, scale_end = scene.recall_distances, scene.scale_end(scene.recall_distances.distance)
     surface = scene.reference if isinstance(scene.reference, TriangleMesh) or not scene.observed else scene.observed
     what = "observed points, coloured by their" if surface is scene.observed else "reference, coloured by its"
     text = f"The {what} distance to the mesh. Dark red surface is missing from the mesh."
@@ -117,7 +117,7 @@ def _maps(scene: ScoredScene, error_map: ErrorMap) -> list[Picture]:
     return pictures
 
 
-def _histogram(scene: ScoredScene, side: Side, scale_end: float, direction: str) -> Picture:
+def _histogram(scene: ScoredScene, side: DirectedDistances, scale_end: float, direction: str) -> Picture:
     limits_mm = [1e3 * limit for limit in scene.metrics.thresholds if limit < scale_end]
     chart = plots.error_histogram(1e3 * side.distance, 1e3 * scale_end, limits_mm, error_colors)
     beyond = 100 * float((side.distance > scale_end).mean())
@@ -129,10 +129,10 @@ def _histogram(scene: ScoredScene, side: Side, scale_end: float, direction: str)
 
 
 def _worst(scene: ScoredScene) -> Chapter:
-    extent = float(np.linalg.norm(np.ptp(scene.precise.points, axis=0)))
+    extent = float(np.linalg.norm(np.ptp(scene.precision_distances.points, axis=0)))
     radius, limit = SEPARATION_SHARE * extent, scene.metrics.thresholds[0]
     pictures, tables = [], []
-    for side, what in ((scene.precise, "Wrong or invented"), (scene.recalled, "Missing")):
+    for side, what in ((scene.precision_distances, "Wrong or invented"), (scene.recall_distances, "Missing")):
         locations = worst_locations(side.points, side.distance, limit, radius)
         marks = np.array([location.position for location in locations]).reshape(-1, 3)
         section = map_from_above(side.points, 1e3 * side.distance, scene.names)

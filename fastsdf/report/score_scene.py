@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from fastsdf.errors import MeshingError
+from fastsdf.evaluation.directed_distances import DirectedDistances, sample_mesh
 from fastsdf.evaluation.metrics import Metrics
-from fastsdf.evaluation.sides import Side, sample_mesh
 from fastsdf.geometry import PointCloud, TriangleMesh
 from fastsdf.rendering.camera import Camera
 from fastsdf.rendering.scene import DENSE_QUANTILES, Box, camera_box_of, frame_of, to_frame
@@ -30,7 +30,7 @@ class ScoredScene:
         reference: the true surface.
         observed: the observed points on which recall is measured, or None.
         metrics: the metrics of the comparison, with the distances behind them.
-        precise, recalled: the distances behind precision and recall, with their samples in the frame.
+        precision_distances, recall_distances: distances in both directions, with their samples in the frame.
         cameras: views from inside a room, or from around an object.
         is_object: whether the air surrounds the mesh, rather than lying inside it.
         inside_out: whether the faces of ``mesh`` were flipped.
@@ -42,8 +42,8 @@ class ScoredScene:
     reference: Surface
     observed: PointCloud | None
     metrics: Metrics
-    precise: Side
-    recalled: Side
+    precision_distances: DirectedDistances
+    recall_distances: DirectedDistances
     cameras: list[Camera]
     is_object: bool
     inside_out: bool
@@ -78,8 +78,8 @@ def make_scored_scene(
         _surface_to_frame(reference, axes),
         None if observed is None else thinned(_cloud_to_frame(observed, axes)),
         metrics,
-        _side_to_frame(metrics.precise, axes),
-        _side_to_frame(metrics.recalled, axes),
+        _side_to_frame(metrics.precision_distances, axes),
+        _side_to_frame(metrics.recall_distances, axes),
         cameras,
         is_object,
         inside_out,
@@ -132,5 +132,5 @@ def _surface_to_frame(surface: Surface, axes: np.ndarray) -> Surface:
     return _cloud_to_frame(surface, axes)
 
 
-def _side_to_frame(side: Side, axes: np.ndarray) -> Side:
+def _side_to_frame(side: DirectedDistances, axes: np.ndarray) -> DirectedDistances:
     return side._replace(points=side.points @ axes.T)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Procedural indoor scenes with exact ground truth, and a virtual scanner.
+"""Procedural indoor scenes with exact ground truth, and a virtual scanner; used by tests, benchmarks and data only.
 
+Input: the name of a scene and a seed. Output: a scan and its truth. Start reading at `cases`.
 Importing this package loads only numpy and plyfile.
 """
 

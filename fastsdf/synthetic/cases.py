@@ -99,7 +99,7 @@ def make_case(settings: CaseSettings) -> Case:
         InputError: the scene is unknown or a value is out of range.
     """
     if settings.scene not in SCENES:
-        raise InputError(f"unknown scene '{settings.scene}', known are: {', '.join(SCENES)}")
+        raise InputError(f"unknown scene '{settings.scene}'; give one of {', '.join(SCENES)}")
     if settings.missing < 0 or settings.truth_samples < 1 or (settings.stations is not None and settings.stations < 1):
         raise InputError(f"{settings}: a count is out of range")
     seed = settings.seed

@@ -8,7 +8,7 @@ import numpy as np
 from fastsdf.geometry import TriangleMesh
 from fastsdf.synthetic.solids import box, cylinder, lathe, merged, moved, rod, rotation, rounded_box, torus
 
-_CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+_CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # signs of x and y at the corners of a table top
 
 
 class Piece(NamedTuple):

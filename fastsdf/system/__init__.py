@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The machine: devices, memory, time, versions, and packages that may be missing.
+"""The machine: devices, memory, time, versions, and optional packages.
 
-In: names of devices and packages. Out: what is there, or an error that says what to install. Start reading at `device`.
+Input: names of devices and packages. Output: what is available, or an error that tells what to install. Start reading
+at `device`.
 """

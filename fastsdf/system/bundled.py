@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Folders that come with fastsdf: inside the package when it is installed, beside it in a checkout."""
+"""Finds the folders that come with fastsdf: inside the installed package, or beside it in a checkout."""
 
 from importlib.resources import files
 from pathlib import Path
 
 
 def bundled_folder(name: str) -> Path:
-    """The folder ``name`` (configs or data), whether or not it exists."""
+    """Returns the path of the folder ``name`` (configs or data); it may not exist."""
     package = Path(str(files("fastsdf")))
     installed = package / name
     return installed if installed.is_dir() else package.parent / name

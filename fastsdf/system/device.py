@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine: device choice, backend choice, versions and memory for the run's report."""
+"""Chooses, describes and synchronizes the compute device."""
 
 import platform
 
@@ -9,10 +9,10 @@ from fastsdf.errors import ConfigError
 
 
 def choose_device(name: str) -> str:
-    """Resolves ``auto`` to ``cuda`` where it works, else ``cpu``.
+    """Resolves ``auto`` to ``cuda`` if CUDA works, else to ``cpu``; returns other names unchanged.
 
     Raises:
-        ConfigError: if a CUDA device was asked for and is not there.
+        ConfigError: the named CUDA device does not exist.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -36,22 +36,22 @@ def _why_no_cuda(count: int) -> str:
 
 
 def settle_vector_math() -> None:
-    """One tiny square root before any that counts, so that the same seed gives the same fit in every process.
+    """Computes a small square root first, so that the same seed gives the same fit in every process.
 
-    In about one process in fourteen the first large float32 square root of torch on a CPU was off by 3e-4 (measured
-    with torch 2.13); after a first small one, none was in 55 processes.
+    In about one process of fourteen, the first large float32 square root of torch on a CPU was wrong by 3e-4 (measured
+    with torch 2.13). After a small square root this occurred in none of 55 processes.
     """
     torch.ones(8).sqrt()
 
 
 def describe_device(device: str) -> str:
-    """A device's name for people."""
+    """Returns the name of a device for display."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads ({platform.machine()})"
 
 
 def synchronize(device: str) -> None:
-    """Waits for the device, so that a host clock reads true."""
+    """Waits until the device has finished its work, so that a clock on the host measures it."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""How values read in tables for people."""
+"""Formats values for display in tables."""
 
 from typing import Any
 
 
 def format_value(value: Any) -> str:
-    """A value for a table."""
+    """Formats a value: ``-`` for None, yes or no, four significant digits for floats, thousands separators."""
     if value is None:
         return "-"
     if isinstance(value, bool):

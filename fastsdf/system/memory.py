@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory of the process and of the machine, in bytes."""
+"""Measures the memory of the process and of the machine, in bytes."""
 
 import ctypes
 import gc
@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import torch
 
-# Files of a Linux control group with its limit and its use, version 2 and version 1; psutil knows only the machine.
+# (limit, usage) files of a Linux control group, version 2 and version 1; psutil knows only the whole machine.
 CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -19,19 +19,19 @@ CGROUPS = (
 
 
 def release_memory() -> None:
-    """Returns freed memory to the system, where the C library can do so (glibc)."""
+    """Returns freed memory to the operating system if the C library can do so (glibc)."""
     gc.collect()
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def resident_bytes() -> float:
-    """Memory that the process holds now."""
+    """Returns the memory that the process holds now."""
     return float(psutil.Process().memory_info().rss)
 
 
 def available_bytes() -> float:
-    """Memory that the process could still take: that of the machine, or of its control group if that is less."""
+    """Returns the memory that is still free: on the machine, or in its control group if that is less."""
     found = [float(psutil.virtual_memory().available)]
     for limit, used in CGROUPS:
         with suppress(OSError, ValueError):  # no such group, or "max"
@@ -40,7 +40,7 @@ def available_bytes() -> float:
 
 
 def peak_bytes() -> float:
-    """Largest resident memory of the process so far."""
+    """Returns the largest resident memory of the process so far."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset)
     import resource  # not on Windows
@@ -50,7 +50,7 @@ def peak_bytes() -> float:
 
 
 def peak_memory_gib(device: str) -> dict[str, Any]:
-    """Peak resident memory of the process and, on CUDA, peak allocated device memory, in GiB."""
+    """Returns the peak resident memory of the process and, on CUDA, the peak allocated device memory, in GiB."""
     peak = {"host": round(peak_bytes() / 2**30, 3)}
     if device.startswith("cuda"):
         peak["device"] = round(torch.cuda.max_memory_allocated(device) / 2**30, 3)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The only place that imports Open3D, whose shared library needs system packages that a bare server lacks."""
+"""Imports Open3D, with an error that tells which system packages it needs; no other module imports it."""
 
 from types import ModuleType
 
@@ -7,10 +7,10 @@ from fastsdf.errors import InputError
 
 
 def load_open3d() -> ModuleType:
-    """The module ``open3d``, imported on the first call.
+    """Imports and returns the module ``open3d``.
 
     Raises:
-        InputError: if it is not installed or a system library that it links to is missing.
+        InputError: Open3D is not installed, or a system library that it links to is missing.
     """
     try:
         import open3d

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Packages that not everybody needs."""
+"""Turns the missing import of an optional package into an error that tells how to install it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,15 @@ from fastsdf.errors import FastSDFError, InputError
 
 @contextmanager
 def needed_for(what: str, how: str, kind: type[FastSDFError] = InputError) -> Iterator[None]:
-    """Around the import of an optional package: says in one line what needs it, and what to do.
+    """Wraps the import of an optional package; a failure becomes an error of one line.
 
     Args:
-        what: who needs which package, "reports need jinja2".
-        how: "pip install jinja2", and what else would do.
-        kind: of the error.
+        what: what needs the package, e.g. "reports need jinja2".
+        how: what to do, e.g. "pip install jinja2".
+        kind: class of the error.
+
+    Raises:
+        FastSDFError: of class ``kind``, the package cannot be imported.
     """
     try:
         yield

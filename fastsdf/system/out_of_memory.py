@@ -1,34 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Running out of memory, told in one message: what was large, and which options make it smaller."""
+"""Turns out-of-memory errors into one message that names what was large and how to make it smaller."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastsdf.errors import MemoryExhausted
 
+# Parts of the messages of torch, numpy and CUDA when memory runs out, lower case.
 _MARKS = ("can't allocate memory", "out of memory", "not enough memory", "alloc_failed", "unable to allocate")
-_NO_LIBRARY = ("failed to map segment", "cannot allocate memory")  # a library that is too large to load
-_SHOWN = 160
-_ANYWHERE = "end other programs, or give this one more ('ulimit -v' and containers set limits)"
+_LIBRARY_MARKS = ("failed to map segment", "cannot allocate memory")  # of the loader, for a shared library
+_MAX_REASON = 160  # characters of the original message that are shown; CUDA writes several lines
+_GENERAL_ADVICE = "end other programs, or give this one more ('ulimit -v' and containers set limits)"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: of numpy, of torch on a CPU or on a CUDA device."""
+    """Whether an error of numpy, torch or the library loader means that memory ran out."""
     text = str(error).lower()
     if isinstance(error, ImportError):
-        return any(mark in text for mark in _NO_LIBRARY)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # of torch, which may be too large
+        return any(mark in text for mark in _LIBRARY_MARKS)
+    if (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    ):  # torch's class, without importing torch
         return True
     return isinstance(error, RuntimeError) and any(mark in text for mark in _MARKS)
 
 
 @contextmanager
 def explained(doing: str, advice: str) -> Iterator[None]:
-    """Turns an error that says that memory ran out into one for people; others pass.
+    """Turns an out-of-memory error of the block into a `MemoryExhausted` with advice; other errors pass.
 
     Args:
-        doing: what the block does and what is large in it, after "while".
-        advice: which options make it smaller.
+        doing: what the block does and what is large in it, to follow the word "while".
+        advice: options that need less memory.
 
     Raises:
         MemoryExhausted: memory ran out.
@@ -43,7 +46,7 @@ def explained(doing: str, advice: str) -> Iterator[None]:
 
 @contextmanager
 def never_a_traceback() -> Iterator[None]:
-    """Around a whole command: what no stage explains.
+    """Turns out-of-memory errors that no stage of a command explains into a `MemoryExhausted`.
 
     Raises:
         MemoryExhausted: memory ran out.
@@ -53,10 +56,10 @@ def never_a_traceback() -> Iterator[None]:
     except (MemoryError, RuntimeError, ImportError) as error:
         if not is_out_of_memory(error):
             raise
-        raise _exhausted(error, "", _ANYWHERE) from error
+        raise _exhausted(error, "", _GENERAL_ADVICE) from error
 
 
 def _exhausted(error: BaseException, where: str, advice: str) -> MemoryExhausted:
-    reason = " ".join(str(error).split())[:_SHOWN]
+    reason = " ".join(str(error).split())[:_MAX_REASON]
     found = f" ({reason})" if reason else ""
     return MemoryExhausted(f"memory ran out{where}{found}; {advice}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long the stages of a command take, and how long this process has been running."""
+"""Measures the time of the stages of a command, and the age of the process."""
 
 import time
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ _IMPORTED = time.monotonic()
 
 
 class Stopwatch:
-    """Seconds per named stage."""
+    """Wall time in seconds of named stages."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Adds the block's wall time to a stage."""
+        """Adds the wall time of the block to a stage."""
         began = time.monotonic()
         try:
             yield
@@ -25,12 +25,12 @@ class Stopwatch:
 
 
 def process_age_s() -> float:
-    """Seconds since the process began: what the user has waited since the command was typed."""
+    """Returns the seconds since the process started, which is when the user entered the command."""
     return _age_at_import() + time.monotonic() - _IMPORTED
 
 
 def _age_at_import() -> float:
-    import psutil  # not for --help
+    import psutil  # slow to import
 
     age_now = time.time() - psutil.Process().create_time()
     return max(age_now - (time.monotonic() - _IMPORTED), 0.0)

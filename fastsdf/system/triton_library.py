@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether Triton kernels can run: modules in the ``triton`` packages import triton, so ask `has_triton` first."""
+"""Tests whether Triton kernels can run; call `has_triton` before importing a module of a ``triton`` package."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import torch
 
 
 def has_triton(device: torch.device) -> bool:
-    """Whether the kernels run on a device: CUDA with a triton that can be loaded."""
+    """Whether Triton kernels run on a device: it is a CUDA device, and triton can be imported."""
     return device.type == "cuda" and _triton_loads()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Versions of Python and of the packages that shape a result, for the run's report."""
+"""Lists the versions of Python and of the packages that influence results, for run.json."""
 
 import platform
 from importlib import metadata
@@ -8,7 +8,7 @@ REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "tinycudann
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that shape a result."""
+    """Returns the versions of Python and of the installed `REPORTED_PACKAGES`."""
     found = {"python": platform.python_version()}
     for name in REPORTED_PACKAGES:
         try:

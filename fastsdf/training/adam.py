@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Adam for sparse gradients, with its whole state on the device, so that a step needs nothing from the host.
+"""Adam for sparse gradients; its whole state is on the device, so that a step needs no data from the host.
 
-Kingma & Ba 2015, algorithm 1, except that a value whose gradient is exactly 0 stays as it is, moments included (as in
-instant-NGP, Mueller et al. 2022, section 4): a step touches a small part of a large table, and costs as much. Weight
-decay is decoupled from the gradient (AdamW, Loshchilov & Hutter 2019), has a strength of its own for each row of a
-parameter, and takes hold of touched values only.
+This is algorithm 1 of Kingma & Ba 2015, except that values with a gradient of exactly 0 do not change, nor do their
+moments (as in instant-NGP, Mueller et al. 2022, section 4): a step touches only a small part of a large table. Weight
+decay is decoupled from the gradient (AdamW, Loshchilov & Hutter 2019), has one strength per row of a parameter, and
+also applies to values with a gradient only.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-MEAN_DECAY = 0.9
-SQUARE_DECAY = 0.99
-FLOOR = 1e-15
+MEAN_DECAY = 0.9  # beta_1 of Adam, as in instant-NGP
+SQUARE_DECAY = 0.99  # beta_2 of Adam, as in instant-NGP
+FLOOR = 1e-15  # epsilon of Adam, as in instant-NGP; guards against division by zero
 
 
 class Moments(NamedTuple):
@@ -27,11 +27,11 @@ class Moments(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How far a step goes.
+    """The values that determine the size of a step.
 
     Attributes:
-        count: steps taken with this one, a tensor of one element.
-        factor: what the rate is multiplied by, a tensor of one element.
+        count: number of this step, from 1; a tensor of one element.
+        factor: scheduled factor on the rate, a tensor of one element.
         rate: learning rate.
         decay: (n,) weight decay of the n rows of the parameter, or None.
     """
@@ -43,19 +43,19 @@ class Pace(NamedTuple):
 
 
 class AdamUpdate(Protocol):
-    """One Adam step of one parameter, in place; values with a gradient of 0 stay as they are.
+    """One Adam step of one parameter, in place; values with a gradient of 0 do not change.
 
     Args:
         param, grad: the contiguous parameter and its gradient.
-        moments: changed too.
-        pace: how far to go.
+        moments: of the parameter, updated in place.
+        pace: step count, rate and decay.
     """
 
     def __call__(self, param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None: ...
 
 
 def adam_update(param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> None:
-    """See `AdamUpdate`; the reference in torch."""
+    """See `AdamUpdate`; the reference implementation in torch."""
     count, factor, rate, decay = pace
     touched = grad != 0
     mean = torch.lerp(moments.mean, grad, 1 - MEAN_DECAY)
@@ -69,7 +69,7 @@ def adam_update(param: Tensor, grad: Tensor, moments: Moments, pace: Pace) -> No
 
 @dataclass
 class ParameterGroup:
-    """Parameters that share a learning rate, and the weight decay (n,) of their n rows, if any."""
+    """Parameters that share a learning rate, and the weight decay (n,) of their n rows; None: no decay."""
 
     params: list[Tensor]
     rate: float
@@ -81,7 +81,7 @@ class Adam:
 
     Args:
         groups: parameters and rates.
-        update: computes one parameter's step.
+        update: function that takes one step of one parameter.
     """
 
     def __init__(self, groups: Sequence[ParameterGroup], update: AdamUpdate = adam_update):
@@ -97,11 +97,11 @@ class Adam:
 
     @torch.no_grad()
     def step(self, grads: Sequence[Tensor], factor: float | Tensor = 1.0) -> None:
-        """Moves all parameters.
+        """Takes one step with all parameters.
 
         Args:
             grads: their gradients, in the order of ``params``.
-            factor: what the groups' rates are multiplied by; a tensor of one element on the device, or a number.
+            factor: factor on the rates of all groups; a number, or a tensor of one element on the device.
         """
         self.count += 1
         factor = factor if isinstance(factor, Tensor) else torch.full_like(self.count, factor)
@@ -114,7 +114,7 @@ class Adam:
         return {"count": self.count, "moments": [tuple(m) for m in self.moments]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over a `state_dict` of an optimiser over parameters of the same shapes."""
+        """Restores a `state_dict` of an optimiser over parameters of the same shapes."""
         self.count.copy_(state["count"])
         for own, saved in zip(self.moments, state["moments"], strict=True):
             own.mean.copy_(saved[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which Adam step and which loss belong to a backend: its own where it has one, else the references in torch."""
+"""Chooses the Adam step and the loss of a backend: its own where it has one, otherwise the references in torch."""
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ from fastsdf.training.losses import LossInputs
 def adam_update_for(info: BackendInfo) -> AdamUpdate:
     """The Adam step of one parameter that belongs to a backend."""
     if info.name == "triton":
-        from fastsdf.training.triton.adam import adam_update as on_gpu  # triton is not everywhere
+        from fastsdf.training.triton.adam import adam_update as on_gpu  # not every machine has triton
 
         return on_gpu
     if info.name == "numba":
@@ -30,18 +30,18 @@ def fused_losses(
     weights: LossConfig,
     viscosity: ViscosityConfig,
 ) -> tuple[Tensor, Tensor]:
-    """The terms of `fastsdf.training.losses` over surface, near and uniform points, in this order, by one kernel.
+    """The loss terms of `fastsdf.training.losses` by one kernel, for surface, near and uniform points in this order.
 
     Args:
         sdf, gradient, laplacian: the field at all n points, on a CUDA device.
-        inputs: what to compare it with.
-        weights: of the terms.
+        inputs: the data that the terms compare the field with.
+        weights: weights of the terms.
         viscosity: the form of the eikonal residual.
 
     Returns:
-        The weighted total (1,), differentiable once, and the terms, unweighted, in the order of
-        `fastsdf.training.losses.TERMS`; a mean over no points is 0, and so is a term of weight 0.
+        The weighted total (1,), differentiable once, and the unweighted terms in the order of
+        `fastsdf.training.losses.TERMS`. A term over no points is 0, and so is a term with weight 0.
     """
-    from fastsdf.training.triton.loss import FusedLoss  # triton is not everywhere
+    from fastsdf.training.triton.loss import FusedLoss  # not every machine has triton
 
     return FusedLoss.apply(sdf, gradient, laplacian, inputs, weights, viscosity)  # pyright: ignore[reportReturnType]

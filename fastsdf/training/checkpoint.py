@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Checkpoints: the weights of a field with its scan and settings and, while a fit is unfinished, its optimiser."""
+"""Writes and reads checkpoints.
+
+A checkpoint holds the weights of a field, its scan and settings and, while a fit is unfinished, the optimiser's state.
+"""
 
 import pickle
 import zipfile
@@ -22,19 +25,21 @@ from fastsdf.prepare.prepared_scan import PreparedScan, SurfacePoints
 from fastsdf.system.device import choose_device
 from fastsdf.training.session import Session, new_state
 
-FORMAT = 1
-_UNPICKLING = (pickle.UnpicklingError, zipfile.BadZipFile)
+FORMAT = 1  # version of the content; raised when older versions of fastsdf could no longer read it
+_UNPICKLING = (pickle.UnpicklingError, zipfile.BadZipFile)  # of torch.load on a damaged file
 
 
 @dataclass(frozen=True)
 class TrainedField:
-    """What a checkpoint holds of a fit, finished or not, beside the optimiser.
+    """The content of a checkpoint, except for the optimiser.
 
     Attributes:
         field: the network (unit frame).
-        scan: what it was fitted to.
+        scan: the scan that the field was fitted to.
         config: resolved settings.
-        step, seconds, history: steps trained, the time they took, and the readings of the loss.
+        step: number of steps trained.
+        seconds: time that these steps took.
+        history: logged loss terms and scheduled values.
     """
 
     field: HashGridSDF
@@ -46,12 +51,12 @@ class TrainedField:
 
 
 def save_trained(trained: TrainedField, path: Path) -> None:
-    """Writes the finished checkpoint of a field that is not trained any further."""
+    """Writes a finished checkpoint of a field, without the state that resuming needs."""
     _write({**_content(trained), "finished": True, "optimizer": None, "generator": None}, path)
 
 
 def save_session(session: Session, path: Path, finished: bool) -> None:
-    """Writes a checkpoint of a session; the states of optimiser and generator are left out of a finished one."""
+    """Writes a checkpoint of a session; if it is finished, without the states of optimiser and generator."""
     state = session.state
     resume_state = {
         "optimizer": None if finished else state.optimizer.state_dict(),
@@ -61,18 +66,18 @@ def save_session(session: Session, path: Path, finished: bool) -> None:
 
 
 def trained_by(session: Session) -> TrainedField:
-    """The field of a session as it is now."""
+    """The current field of a session."""
     state = session.state
     return TrainedField(state.field, session.prepared, session.config, state.step, state.seconds, tuple(state.history))
 
 
 def load_trained(path: Path, device: str = "auto") -> TrainedField:
-    """The field of a checkpoint on a device, with the fastest backend there.
+    """Loads the field of a checkpoint onto a device, with the fastest backend for that device.
 
     Raises:
-        CheckpointError: there is no such file, it is damaged or from another format, or its settings are not those of
-            this version.
-        ConfigError: if the device is not there.
+        CheckpointError: if the file does not exist, is damaged, has another format version, or has settings of another
+            version of fastsdf.
+        ConfigError: if the device does not exist.
     """
     content = read_checkpoint(path)
     config = _config(content, path)
@@ -86,19 +91,19 @@ def load_trained(path: Path, device: str = "auto") -> TrainedField:
 
 
 def resume_session(run: RunFolder, device: str | None = None) -> Session:
-    """The session of an unfinished run as it was saved.
+    """Restores the session of an unfinished run.
 
-    On a device of another type than the run's, the samples of the remaining steps are drawn from a new seed: a
-    generator's state has no meaning there.
+    On another type of device than that of the run, the samples of the remaining steps are drawn from a new seed,
+    because the state of a generator cannot be carried over.
 
     Args:
         run: the run folder.
-        device: where to resume: auto, cpu, cuda or cuda:N; None: where the configuration says.
+        device: device to resume on: auto, cpu, cuda or cuda:N; None: the one in the configuration.
 
     Raises:
-        CheckpointError: if the run is already finished, or as `load_trained`.
-        ConfigError: if the device is not there.
-        BackendUnavailable: if the run asked for a backend by name that cannot run there.
+        CheckpointError: if the run is already finished, or for the reasons of `load_trained`.
+        ConfigError: if the device does not exist.
+        BackendUnavailable: if the configuration names a backend that cannot run on the device.
     """
     content = read_checkpoint(run.checkpoint)
     if content["finished"]:
@@ -119,10 +124,10 @@ def resume_session(run: RunFolder, device: str | None = None) -> Session:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint, on the CPU.
+    """Reads a checkpoint onto the CPU.
 
     Raises:
-        CheckpointError: if there is none, or it is damaged or from another format.
+        CheckpointError: if the file does not exist, is damaged or has another format version.
     """
     if not path.is_file():
         raise CheckpointError(f"no {path.name} in {path.parent}; give the folder that 'fastsdf fit -o' wrote")
@@ -132,12 +137,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} cannot be read ({error}); run 'fastsdf fit' again") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise CheckpointError(f"{path} has format {found}, this version reads {FORMAT}; fit again")
+        raise CheckpointError(f"{path} has format {found}, but this version of fastsdf reads {FORMAT}; fit again")
     return content
 
 
 def _restore_generator(generator: torch.Generator, saved: torch.Tensor, seed: int) -> None:
-    """Sets the saved state, or a new seed if the state is that of a generator on another type of device."""
+    """Sets the saved state, or a new seed if the state was saved on another type of device."""
     if saved.shape == generator.get_state().shape:
         generator.set_state(saved)
     else:
@@ -150,7 +155,7 @@ def _write(content: dict[str, Any], path: Path) -> None:
 
 
 def _config(content: dict[str, Any], path: Path) -> FitConfig:
-    """The settings of a checkpoint, checked."""
+    """The validated settings of a checkpoint."""
     try:
         return validate_config(content["config"])
     except ConfigError as error:
@@ -158,7 +163,7 @@ def _config(content: dict[str, Any], path: Path) -> FitConfig:
 
 
 def _content(trained: TrainedField) -> dict[str, Any]:
-    """All of a checkpoint except what resuming needs."""
+    """The content of a checkpoint, except for the state that resuming needs."""
     scan = trained.scan
     return {
         "format": FORMAT,
@@ -170,7 +175,7 @@ def _content(trained: TrainedField) -> dict[str, Any]:
         "normals": _tensor(scan.surface.normals),
         "confidence": _tensor(scan.surface.confidence),
         "spacing": _tensor(scan.surface.spacing),
-        "trust": _tensor(scan.surface.normal_weight),
+        "trust": _tensor(scan.surface.normal_weight),  # former name, kept for older checkpoints
         "views": None if scan.surface.views is None else _tensor(scan.surface.views),
         "colors": None if scan.colors is None else torch.as_tensor(scan.colors),
         "measured": None if scan.measured is None else _tensor(scan.measured),
@@ -193,14 +198,14 @@ def _restore_scan(content: dict[str, Any]) -> PreparedScan:
     weight = _array(content, "trust")
     weight = np.ones_like(spacing) if weight is None else weight
     surface = SurfacePoints(points, normals, confidence, spacing, weight, *corners, _array(content, "views"))
-    if "sign_evidence" in facts:  # its name in older checkpoints
+    if "sign_evidence" in facts:  # the name of this key in older checkpoints
         facts = {**facts, "inside_outside_evidence": facts["sign_evidence"]}
-    noise_m = facts.get("fitted_noise_m", facts["noise_m"])  # older checkpoints have one noise
+    noise_m = facts.get("fitted_noise_m", facts["noise_m"])  # older checkpoints have only noise_m
     colors, measured, held_out = (_array(content, name) for name in ("colors", "measured", "held_out"))
     return PreparedScan(transform, surface, noise_m, facts, colors, measured, held_out)
 
 
 def _array(content: dict[str, Any], name: str) -> np.ndarray | None:
-    """An array of a checkpoint, None where it has none; older ones lack some."""
-    kept = content.get(name)
-    return None if kept is None else kept.numpy()
+    """An array of a checkpoint; None if it was not stored, as in older checkpoints."""
+    stored = content.get(name)
+    return None if stored is None else stored.numpy()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CUDA graphs: work that was done once is repeated without Python."""
+"""Replays a function as a CUDA graph, without running its Python code again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 class CudaGraph:
-    """A function without arguments, run by Python the first time and replayed as a CUDA graph from the second on.
+    """A function without arguments that runs in Python on the first call and as a CUDA graph from the second call on.
 
-    The function must read and write the same tensors on one CUDA device at each call, and must not wait for it. Memory
-    that it takes stays taken until this object goes.
+    The function must read and write the same tensors on one CUDA device in each call, and must not synchronise with the
+    device. Memory that it allocates stays allocated as long as this object exists.
 
     Args:
-        function: what to do; returns one tensor, which the next call overwrites.
-        generator: the generator that it draws from.
-        pool: memory pool shared with other functions of which never two run at once (`torch.cuda.graph_pool_handle`).
+        function: returns one tensor, which the next call overwrites.
+        generator: the random generator that the function uses.
+        pool: memory pool (`torch.cuda.graph_pool_handle`), shared with functions that never run at the same time.
     """
 
     def __init__(self, function: Callable[[], Tensor], generator: torch.Generator, pool: Any = None):
@@ -26,7 +26,7 @@ class CudaGraph:
         self._result: Tensor | None = None
 
     def __call__(self) -> Tensor:
-        """The function's result."""
+        """Runs or replays the function and returns its result."""
         if self._result is None:
             self._result = self._function()  # compiles and loads the kernels that the graph will hold
             return self._result

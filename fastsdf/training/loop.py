@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The training loop: steps, readings of the loss, checkpoints; no input or output of its own."""
+"""Runs the training loop: steps, logging of the loss, checkpoints. Callbacks do all input and output."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,15 @@ LOGGED = ("progress", "active_levels", "step_size", "viscosity", "rate_factor")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a loop reports every ``log_every`` steps: unweighted loss terms and the step's settings."""
+    """Report of the loop every ``log_every`` steps.
+
+    Attributes:
+        step: steps taken so far.
+        total: planned number of steps.
+        terms: unweighted loss terms by name, means over the steps since the last report.
+        settings: scheduled values of the last step.
+        seconds: training time so far.
+    """
 
     step: int
     total: int
@@ -40,24 +48,25 @@ def train(
     """Runs the remaining steps of a state, in place.
 
     Args:
-        state: fresh or resumed.
+        state: new or resumed.
         config: resolved configuration.
-        on_progress: called every ``log_every`` steps and after the last.
+        on_progress: called every ``log_every`` steps and after the last step.
         on_checkpoint: called about every ``checkpoint_every_s`` seconds, between steps.
-        should_stop: asked at every reading; True ends the loop early, between two steps.
-        replan: asked at first and at every reading, given the steps taken: how many there shall be, at most those of
-            ``config``. The schedules are laid out anew over them (`fastsdf.budget.time.Pacer`).
+        should_stop: called after every progress report; True ends the loop early.
+        replan: called before the first step and after every progress report with the number of steps taken; returns the
+            total number of steps, which is limited to that of ``config``. The schedules are then recomputed for this
+            number (`fastsdf.budget.time.Pacer`).
 
     Returns:
-        The configuration with the number of steps that there were to be at last.
+        The configuration with the total number of steps that was planned last.
 
     Raises:
-        TrainingError: at the first reading after a term became non-finite, naming the step and the term.
+        TrainingError: at the first progress report after a term became non-finite; names the step and the term.
         UnsupportedDerivative: if the backend cannot train this operator mode.
     """
     require_mode(config.operators.mode, state.field.backend.info)
-    began, before = time.monotonic(), state.seconds
-    saved = began
+    started_at, seconds_before = time.monotonic(), state.seconds
+    saved_at = started_at
     steps = _Steps(state, config, replan)
     recent: list[Tensor] = []
     while state.step < steps.total:
@@ -68,14 +77,14 @@ def train(
         values = torch.stack(recent).double().cpu()
         _require_finite(values, state.step - len(recent))
         recent.clear()
-        state.seconds = before + time.monotonic() - began
+        state.seconds = seconds_before + time.monotonic() - started_at
         terms = dict(zip(TERMS, values.mean(0).tolist(), strict=True))
         s = step_settings(state.step - 1, state.field, steps.config)
         state.history.append({"step": state.step, **terms, **{name: getattr(s, name) for name in LOGGED}})
         on_progress(Progress(state.step, steps.total, terms, s, state.seconds))
-        if time.monotonic() - saved > config.training.checkpoint_every_s:
+        if time.monotonic() - saved_at > config.training.checkpoint_every_s:
             on_checkpoint(state)
-            saved = time.monotonic()
+            saved_at = time.monotonic()
         if should_stop():
             break
         steps.replan()
@@ -83,18 +92,26 @@ def train(
 
 
 class _Steps:
-    """How many steps a loop takes, and what takes the step of a number and returns its terms."""
+    """The planned number of steps, and the function that takes them.
+
+    Attributes:
+        config: resolved configuration with the planned number of steps.
+        total: planned number of steps.
+        run: takes the step with a given number and returns its loss terms.
+    """
 
     def __init__(self, state: TrainState, config: FitConfig, replan: Callable[[int], int] | None):
         assert config.training.steps is not None
         self.config, self.total = config, config.training.steps
-        self._state, self._ask, self._most = state, replan, self.total
+        self._state, self._replan, self._max_total = state, replan, self.total
         self.run = step_runner(state, config)
         self.replan()
 
     def replan(self) -> None:
-        """Asks how many steps there shall be, and lays the schedules out over them; captured graphs are kept."""
-        total = self.total if self._ask is None else max(min(self._ask(self._state.step), self._most), 1)
+        """Updates the planned number of steps and recomputes the schedules; captured graphs are kept."""
+        if self._replan is None:
+            return
+        total = max(min(self._replan(self._state.step), self._max_total), 1)
         if total == self.total:
             return
         self.config, self.total = with_steps(self.config, total), total
@@ -105,14 +122,14 @@ class _Steps:
 
 
 def step_runner(state: TrainState, config: FitConfig) -> Callable[[int], Tensor]:
-    """What takes the step of a number and returns its terms: replayed graphs where they can be had."""
+    """The function that takes the step with a given number and returns its loss terms; by CUDA graphs if possible."""
     if can_capture(state, config):
         return CapturedSteps(state, config)
     return lambda step: train_step(state, step_settings(step, state.field, config), config)
 
 
 def with_steps(config: FitConfig, steps: int) -> FitConfig:
-    """A configuration with another number of training steps."""
+    """A copy of a configuration with another number of training steps."""
     return config.model_copy(update={"training": config.training.model_copy(update={"steps": steps})})
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Air that the scanner looked through: near samples on the rays from the points to their sensors."""
+"""Samples in the air that the scanner looked through, on the rays from the points to their sensors."""
 
 import torch
 from torch import Tensor
@@ -9,29 +9,34 @@ from fastsdf.numerics.quantiles import median
 from fastsdf.spatial.knn import PointIndex
 from fastsdf.training.disc_targets import NearTargets
 
-MARGIN_SPACINGS = 0.25
-REACH_SPACINGS = 4.0
-HIT_SHARE = 0.5
-CHUNK = (1 << 16, 1 << 19)  # on a CPU, elsewhere
+MARGIN_SPACINGS = 0.25  # in spacings; samples stay this far from the ray's own point, which is noisy. Chosen
+REACH_SPACINGS = 4.0  # in spacings; width of the zone near the surface. Chosen
+HIT_SHARE = 0.5  # of the samples lie in this zone before the ray's own point. Chosen
+CHUNK = (1 << 16, 1 << 19)  # samples at a time on a CPU, elsewhere; bounds memory
 
 
-def free_targets(index: PointIndex, views: Tensor, spacing: Tensor, drawn: Tensor, places: Tensor) -> NearTargets:
-    """Samples in the air along rays: their signed distance is at least 0, and at most that to the nearest point.
+def free_targets(
+    index: PointIndex, views: Tensor, spacing: Tensor, drawn: Tensor, ray_positions: Tensor
+) -> NearTargets:
+    """Draws samples in the air along rays; their signed distance is between 0 and the distance to the nearest point.
 
-    One half lies within 4 local spacings before the ray's own point, the other anywhere on the ray. Only those are kept
-    that come within 4 median spacings of some point, since of open air nobody doubts the sign.
+    One half lies within 4 local spacings in front of the ray's own point, the other half anywhere on the ray. Only
+    samples within 4 median spacings of some point are kept, because in open air the sign is not in question.
 
     Args:
-        index: over the n points of the scan.
-        views: (n, 3) from each point to its sensor.
+        index: search index over the n points of the scan.
+        views: (n, 3) vectors from each point to its sensor.
         spacing: (n,) local point spacing.
-        drawn: (m,) int64 indices of points.
-        places: (m,) uniform draws from [0, 1): where on the ray.
+        drawn: (m,) int64 indices of the points whose rays are used.
+        ray_positions: (m,) uniform random numbers from [0, 1) that determine the position along the ray.
+
+    Returns:
+        At most m samples with their intervals and a confidence of 1.
     """
     reach, size = REACH_SPACINGS * median(spacing), chunk_size(drawn.device, *CHUNK)
     parts = []
-    for chosen, place in zip(drawn.split(size), places.split(size), strict=True):
-        samples = index.points[chosen] + _along(views[chosen], spacing[chosen], place)
+    for chosen, ray_position in zip(drawn.split(size), ray_positions.split(size), strict=True):
+        samples = index.points[chosen] + _along(views[chosen], spacing[chosen], ray_position)
         gap = index.query(samples, 1)[0][:, 0]
         near = gap < reach
         samples, gap = samples[near].float(), gap[near].float()
@@ -39,11 +44,11 @@ def free_targets(index: PointIndex, views: Tensor, spacing: Tensor, drawn: Tenso
     return NearTargets(*(torch.cat(p) for p in zip(*parts, strict=True)))
 
 
-def _along(views: Tensor, spacing: Tensor, place: Tensor) -> Tensor:
-    """Vectors (m, 3) from points to places (m,) on their rays, a margin off the points."""
+def _along(views: Tensor, spacing: Tensor, ray_position: Tensor) -> Tensor:
+    """Vectors (m, 3) from points to samples on their rays, at least a margin away from the points."""
     length = views.norm(dim=1)
-    before_hit = place < HIT_SHARE
-    share = torch.where(before_hit, place / HIT_SHARE, (place - HIT_SHARE) / (1 - HIT_SHARE))
+    before_hit = ray_position < HIT_SHARE
+    share = torch.where(before_hit, ray_position / HIT_SHARE, (ray_position - HIT_SHARE) / (1 - HIT_SHARE))
     margin = (MARGIN_SPACINGS * spacing).minimum(length)
     end = torch.where(before_hit, (margin + REACH_SPACINGS * spacing).minimum(length), length)
     return ((margin + share * (end - margin)) / length.clamp_min(1e-12))[:, None] * views

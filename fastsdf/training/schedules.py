@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Schedules as pure functions of training progress t in [0, 1].
-
-The viscosity knots are those of the ViscoReg reference code (arXiv 2507.00412, surface reconstruction scripts); they
-are lengths in a frame where the scan fills [-1, 1]^3.
-"""
+"""Computes the scheduled values of a step as pure functions of the training progress t in [0, 1]."""
 
 import bisect
 import math
 from collections.abc import Sequence
 
-from fastsdf.config.models import LevelsConfig, RateConfig, ViscosityConfig
+from fastsdf.config.training_models import LevelsConfig, RateConfig, ViscosityConfig
 
 Knots = Sequence[tuple[float, float]]
 
+# (progress, viscosity) as in the ViscoReg reference code (arXiv 2507.00412, surface reconstruction scripts), in a frame
+# where the scan fills [-1, 1]^3.
 PAPER_VISCOSITY: dict[str, Knots] = {
     "shapenet": ((0.0, 1.0), (0.3, 0.25), (0.4, 0.0), (1.0, 0.0)),
     "srb": ((0.0, 0.5), (0.2, 0.4), (0.4, 0.04), (0.6, 0.005), (0.8, 0.0), (1.0, 0.0)),
@@ -22,7 +20,7 @@ PAPER_VISCOSITY: dict[str, Knots] = {
 
 
 def piecewise_linear(t: float, knots: Knots) -> float:
-    """Linear interpolation between (progress, value) knots, constant outside them."""
+    """Value at progress ``t`` of the linear interpolation between (progress, value) knots; constant outside them."""
     position = bisect.bisect_right([k[0] for k in knots], t)
     if position == 0:
         return knots[0][1]
@@ -35,13 +33,14 @@ def piecewise_linear(t: float, knots: Knots) -> float:
 def viscosity(t: float, config: ViscosityConfig, step: float) -> float:
     """Viscosity epsilon(t) >= 0, a length in the frame of ``step``.
 
-    ``tied`` follows the finite-difference step (epsilon = c * h, fading linearly to 0 over the last part before
-    ``end``); ``piecewise`` and the paper's presets are fixed lengths; ``exponential`` is start * 10^(-decades * t).
-    The floor (in steps) holds until ``end``; after ``end`` epsilon is exactly 0.
+    The schedule ``tied`` follows the finite-difference step: epsilon = cells * h, which falls linearly to 0 over the
+    last part ``fade`` before ``end``. The schedule ``exponential`` is start * 10^(-decades * t). With ``piecewise`` and
+    those of the paper, epsilon is a length that does not depend on h. Until ``end`` epsilon is at least
+    floor_cells * h; from ``end`` on it is exactly 0.
 
     Args:
         t: training progress in [0, 1].
-        config: the schedule as data.
+        config: the schedule and its parameters.
         step: current finite-difference step h.
     """
     if config.form == "none" or t >= config.end:
@@ -58,7 +57,7 @@ def viscosity(t: float, config: ViscosityConfig, step: float) -> float:
 
 
 def active_levels(t: float, num_levels: int, config: LevelsConfig) -> float:
-    """Number of unlocked levels, coarse to fine and linear up to ``unlock_end``; fractional while one fades in."""
+    """Number of unlocked levels, linear in t from ``first`` to all at ``unlock_end``; fractional while one fades in."""
     first = min(config.first, num_levels)
     assert config.unlock_end is not None
     if config.unlock_end <= 0:
@@ -67,7 +66,7 @@ def active_levels(t: float, num_levels: int, config: LevelsConfig) -> float:
 
 
 def rate_factor(t: float, config: RateConfig) -> float:
-    """Factor on the learning rates: 1 until ``decay_start``, then a half cosine down to ``final``."""
+    """Factor on the learning rates: 1 until ``decay_start``, then half a cosine period down to ``final``."""
     if t <= config.decay_start:
         return 1.0
     phase = (t - config.decay_start) / max(1.0 - config.decay_start, 1e-9)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a prepared scan to a field at step 0: settings, backend, weights and start shape."""
+"""Sets up a fit of a prepared scan: settings, backend, initial weights and start shape."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,15 @@ from fastsdf.training.warm_start import start_shape, warm_start
 
 @dataclass(frozen=True)
 class Session:
-    """A fit under way: what is needed to go on training or to mesh."""
+    """A fit in progress: everything that is needed to continue training or to extract a mesh.
+
+    Attributes:
+        config: resolved configuration.
+        prepared: the scan.
+        state: field, sampler and optimiser.
+        device: torch device of the field.
+        backend_reason: why the backend was chosen, for the report.
+    """
 
     config: FitConfig
     prepared: PreparedScan
@@ -29,7 +37,7 @@ class Session:
 
 
 def resolve_for(prepared: PreparedScan, config: FitConfig, device: str) -> FitConfig:
-    """The configuration with every open value chosen for a scan and a device (`fastsdf.config.resolve`)."""
+    """The configuration with every unset value chosen for a scan and a device (`fastsdf.config.resolve`)."""
     return resolve_settings(
         config,
         spacing_m=prepared.facts["spacing_m"],
@@ -42,10 +50,11 @@ def resolve_for(prepared: PreparedScan, config: FitConfig, device: str) -> FitCo
 
 
 def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
-    """A session at step 0: settings chosen, field initialised and warm-started.
+    """Starts a fit: chooses settings and backend, initialises the field and trains it to the start shape.
 
     Raises:
-        ConfigError, BackendUnavailable: if the device or backend cannot be had, or settings contradict each other.
+        ConfigError: if the device does not exist, or settings contradict each other.
+        BackendUnavailable: if the backend cannot run.
     """
     device = choose_device(config.device)
     resolved = resolve_for(prepared, config, device)
@@ -68,7 +77,7 @@ def start_fit(prepared: PreparedScan, config: FitConfig) -> Session:
 
 
 def new_state(spec: FieldSpec, surface: SurfacePoints, config: FitConfig, backend: Backend, device: str) -> TrainState:
-    """An untrained field on its device with its sampler and optimiser."""
+    """An untrained field on a device, with its sampler and optimiser."""
     settle_vector_math()
     dtype = torch.float64 if config.precision == "float64" else torch.float32
     field = HashGridSDF(spec, backend, torch.Generator().manual_seed(config.seed)).to(device, dtype)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The accuracy benchmark: cases kept and refused, methods under a limit, rows that add up, tables over seeds."""
+"""The accuracy benchmark keeps or rejects existing cases, limits the time of methods, and averages over seeds."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ def test_a_method_runs_once_and_is_scored(tmp_path: Path) -> None:
     scenes.run_method(case, "sensors", "ball-pivoting", 0, (), 120.0)
     (row,) = scenes.all_rows(tmp_path)
     assert (row["scene"], row["input"], row["method"], row["points"]) == ("staircase", "sensors", "ball-pivoting", 4000)
-    assert row["exit"] == 0 and 0 < row["CD mm"] < 200 and set(scenes.FIGURES) <= set(row)
+    assert row["exit"] == 0 and 0 < row["CD mm"] < 200 and set(scenes.METRICS) <= set(row)
     (case / "sensors" / "ball-pivoting.ply").unlink()
     scenes.run_method(case, "sensors", "ball-pivoting", 0, (), 120.0)
     assert scenes.all_rows(tmp_path) == [row]
@@ -45,7 +45,7 @@ def test_a_method_runs_once_and_is_scored(tmp_path: Path) -> None:
 
 
 @pytest.mark.open3d
-def test_a_case_of_other_settings_is_not_taken(tmp_path: Path) -> None:
+def test_a_case_with_other_settings_is_rejected(tmp_path: Path) -> None:
     scenes.prepare_case(tmp_path / "staircase-0", SETTINGS)
     before = (tmp_path / "staircase-0" / "scan.ply").stat().st_mtime_ns
     scenes.prepare_case(tmp_path / "staircase-0", SETTINGS)
@@ -54,17 +54,17 @@ def test_a_case_of_other_settings_is_not_taken(tmp_path: Path) -> None:
         scenes.prepare_case(tmp_path / "staircase-0", CaseSettings("staircase", 0, 5000))
 
 
-def test_unknown_names_are_refused(tmp_path: Path) -> None:
+def test_unknown_names_are_rejected(tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(scenes.main)
     done = CliRunner().invoke(app, ["-o", str(tmp_path), "--scene", "cellar"])
     assert done.exit_code == 2 and "cellar" in done.output
 
 
-def test_tables_show_the_mean_over_seeds_and_what_failed(tmp_path: Path) -> None:
+def test_tables_show_the_mean_over_seeds_and_the_failures(tmp_path: Path) -> None:
     good = {"scene": "room", "input": "points", "method": "apss", "points": 10, "exit": 0, "s": 5.0, "GiB": 1.0}
-    figures = dict.fromkeys(scenes.FIGURES, 0.5)
-    rows = [{**good, **figures, "seed": 0}, {**good, **figures, "CD mm": 1.5, "seed": 1}]
+    scores = dict.fromkeys(scenes.METRICS, 0.5)
+    rows = [{**good, **scores, "seed": 0}, {**good, **scores, "CD mm": 1.5, "seed": 1}]
     rows.append({**good, "method": "fastsdf", "seed": 0, "exit": 1})
     rows.append({**good, "method": "rimls", "seed": 0, "CD mm": 3.0})
     folder = tmp_path / "room-0" / "points"
@@ -78,11 +78,11 @@ def test_tables_show_the_mean_over_seeds_and_what_failed(tmp_path: Path) -> None
 
 
 @pytest.mark.open3d
-def test_a_mesh_that_cannot_be_scored_has_no_figures(tmp_path: Path) -> None:
+def test_a_mesh_that_cannot_be_scored_has_no_scores(tmp_path: Path) -> None:
     scenes.prepare_case(tmp_path / "staircase-0", SETTINGS)
     empty = tmp_path / "empty.ply"
     load_open3d().io.write_triangle_mesh(str(empty), load_open3d().geometry.TriangleMesh())
-    assert scenes.figures(tmp_path / "staircase-0", empty, Finished(0, 1.0, 1.0, 1.0, "")) == {}
+    assert scenes.scores(tmp_path / "staircase-0", empty, Finished(0, 1.0, 1.0, 1.0, "")) == {}
 
 
 def test_peers_follow_the_spacing() -> None:
@@ -95,7 +95,7 @@ def test_peers_follow_the_spacing() -> None:
 
 
 @pytest.mark.open3d
-def test_crops_keep_what_is_near_a_point() -> None:
+def test_cropping_keeps_the_surface_near_points() -> None:
     o3d = load_open3d()
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5], [np.nan, 0, 0]], float)
     faces = o3d.utility.Vector3iVector(np.array([[0, 1, 2], [1, 2, 3], [0, 1, 4]]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmarks' harness: calls counted, files read back, fresh processes observed."""
+"""The harness of the benchmarks counts calls, reads its files back, and measures fresh processes."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_warm_up_and_calls_are_counted() -> None:
     assert 0 <= timing.p10 <= timing.median <= timing.p90 and timing.peak_gib > 0
 
 
-def test_rows_are_there_at_once_and_read_back(tmp_path: Path) -> None:
+def test_rows_are_written_at_once_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "rows.csv"
     rows = Rows(path, ("name", "ms", "note"), {**environment("cpu"), "odd": "a: b, c"})
     rows.add(name="x, y", ms=1.5)
@@ -32,14 +32,14 @@ def test_rows_are_there_at_once_and_read_back(tmp_path: Path) -> None:
         rows.add(other=1)
 
 
-def test_a_fresh_process_is_observed(tmp_path: Path) -> None:
+def test_a_fresh_process_is_measured(tmp_path: Path) -> None:
     code = "import sys; a = bytearray(300 << 20); a[::4096] = bytes(300 << 8); print('hello'); sys.exit(3)"
     done = run_fresh([sys.executable, "-c", code], tmp_path / "out.log")
     assert done.code == 3 and done.output == "hello\n"
     assert done.wall_s > 0 and done.cpu_s > 0 and done.peak_gib > 0.28
 
 
-def test_the_step_benchmark_runs_every_part_that_a_cpu_has(tmp_path: Path) -> None:
+def test_the_step_benchmark_runs_on_a_cpu(tmp_path: Path) -> None:
     app, out = typer.Typer(), tmp_path / "step.csv"
     app.command()(step.main)
     small = "--points 64 --levels 3 --log2-table-size 10 --base 4 --finest 16 --width 16 --repeats 1 --device cpu"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The exact rooms of the meshing benchmark: the mesh is right, the same on every device, and every stage is timed."""
+"""The exact rooms of the meshing benchmark: the mesh is correct, the same on every device, and every stage is timed."""
 
 import copy
 import importlib
@@ -14,26 +14,26 @@ from typer.testing import CliRunner
 from fastsdf import FittedField, TriangleMesh
 from fastsdf.spatial.knn import TreeIndex
 
-VOXEL_M, SPACING_M = 0.0637, 0.08
+VOXEL_M, SPACING_M = 0.0637, 0.08  # metres; coarse, so that the test takes seconds
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    """The module of the benchmark; the fixture keeps its patches to this file."""
+def meshing_benchmark() -> ModuleType:
+    """The benchmark as a module; importing it in a fixture keeps its patches in this file."""
     return importlib.import_module("benchmarks.speed.meshing")
 
 
 @pytest.fixture(scope="module")
-def rooms(benchmark: ModuleType) -> FittedField:
-    """Two furnished rooms, in float64 so that devices round alike."""
-    field = benchmark.make_rooms(2, SPACING_M, VOXEL_M, "cpu")
+def rooms(meshing_benchmark: ModuleType) -> FittedField:
+    """Two furnished rooms, in float64 so that all devices round alike."""
+    field = meshing_benchmark.make_rooms(2, SPACING_M, VOXEL_M, "cpu")
     field.field.double()
     return field
 
 
 @pytest.fixture(scope="module")
 def mesh(rooms: FittedField) -> TriangleMesh:
-    """Their mesh, made on the CPU."""
+    """The mesh of the rooms, extracted on the CPU."""
     return rooms.extract_mesh()
 
 
@@ -58,30 +58,30 @@ def test_blocks_and_chunks_change_nothing(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_makes_the_same_mesh(rooms: FittedField, mesh: TriangleMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly, given the same neighbours; an index in float32 may swap points that are equally near to a micrometre."""
-    there = replace(rooms, field=copy.deepcopy(rooms.field).to("cuda"))
-    found, everything = there.extract_mesh(), there.extract_mesh(min_confidence=0)
+    """The meshes are equal if both use the same neighbours; a float32 index may swap points that are equally near."""
+    on_cuda = replace(rooms, field=copy.deepcopy(rooms.field).to("cuda"))
+    found, everything = on_cuda.extract_mesh(), on_cuda.extract_mesh(min_confidence=0)
     assert abs(len(found.faces) - len(mesh.faces)) < 1e-3 * len(mesh.faces)
     expected = rooms.extract_mesh(min_confidence=0)
     for name, values in expected.attributes.items():
         assert (everything.attributes[name] != values).mean() < 1e-3
     monkeypatch.setattr("fastsdf.meshing.discs.point_index", TreeIndex)
-    assert_same(there.extract_mesh(), mesh)
-    assert_same(there.extract_mesh(min_confidence=0), expected)
+    assert_same(on_cuda.extract_mesh(), mesh)
+    assert_same(on_cuda.extract_mesh(min_confidence=0), expected)
 
 
-def test_every_stage_is_timed(benchmark: ModuleType) -> None:
+def test_every_stage_is_timed(meshing_benchmark: ModuleType) -> None:
     options = ["--spacing", "0.1", "--voxel-size", "0.1", "--device", "cpu", "--repeat", "1"]
-    app = benchmark.typer.Typer()
-    app.command()(benchmark.main)
+    app = meshing_benchmark.typer.Typer()
+    app.command()(meshing_benchmark.main)
     done = CliRunner().invoke(app, options)
     assert done.exit_code == 0, done.output
     rows = dict(line.rsplit(",", 1) for line in done.stdout.splitlines() if not line.startswith("#"))
-    assert {stage for _, _, stage in benchmark.STAGES} | {"write", "vertices"} <= set(rows)
+    assert {stage for _, _, stage in meshing_benchmark.STAGES} | {"write", "vertices"} <= set(rows)
 
 
 def assert_same(found: TriangleMesh, expected: TriangleMesh) -> None:
-    """Two meshes with the same faces in any order, the same vertices to rounding, and all that these carry."""
+    """Checks that two meshes agree up to rounding and the order of their faces, attributes included."""
     np.testing.assert_allclose(found.vertices, expected.vertices, atol=1e-9)
     assert found.normals is not None and expected.normals is not None
     np.testing.assert_allclose(found.normals, expected.normals, atol=1e-6)
@@ -92,7 +92,7 @@ def assert_same(found: TriangleMesh, expected: TriangleMesh) -> None:
 
 
 def in_order(faces: np.ndarray) -> np.ndarray:
-    """(f,) one number per face (f, 3), whichever of its corners comes first."""
+    """One number (f,) per face (f, 3), which does not depend on the corner that comes first."""
     turn = (faces.argmin(axis=1)[:, None] + np.arange(3)) % 3
     a, b, c = np.take_along_axis(faces, turn, axis=1).T
     size = int(faces.max()) + 1

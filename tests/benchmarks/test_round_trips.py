@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every format through independent libraries, near the origin and at UTM coordinates."""
+"""Every format agrees with independent libraries, near the origin and at UTM coordinates."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from benchmarks.formats.round_trips import Row, grid_rows, input_rows, output_rows
 
 FLOAT32 = (".ply, float", ".ply trimesh", ".pcd", ".glb mesh")
-SINGLE_AT_UTM_M = 0.5  # float32 steps at five million metres
+SINGLE_AT_UTM_M = 0.5  # metres; step of float32 at five million metres
 READS_FLOAT32 = {(".obj", "open3d"), (".glb", "open3d")}
 
 
@@ -22,8 +22,8 @@ def meshes(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     return output_rows(tmp_path_factory.mktemp("meshes"))
 
 
-def test_what_others_write_is_read_as_it_is_in_the_file(scans: list[Row]) -> None:
-    assert len(scans) >= 11  # those that need numpy, plyfile and trimesh only
+def test_files_of_other_libraries_are_read_exactly(scans: list[Row]) -> None:
+    assert len(scans) >= 11  # rows that need only numpy, plyfile and trimesh
     for row in scans:
         assert row.points["origin"] <= 1e-12 and row.points["UTM"] <= 1e-9, row
         for name, limit in (("colors", 0.0), ("normals", 1e-15), ("sensors", 1e-9)):
@@ -38,8 +38,8 @@ def test_only_float32_files_lose_digits_at_utm(scans: list[Row]) -> None:
         assert row.rounding["UTM"] < SINGLE_AT_UTM_M
 
 
-def test_others_read_what_is_written(meshes: list[Row]) -> None:
-    assert len(meshes) >= 5  # plyfile, trimesh, and the text of USD where usd-core wrote it
+def test_other_libraries_read_our_files(meshes: list[Row]) -> None:
+    assert len(meshes) >= 5  # rows of plyfile, of trimesh, and of the text of USD if usd-core wrote it
     for row in meshes:
         assert row.faces and row.points["origin"] <= 1e-6, row
         limit = SINGLE_AT_UTM_M if (row.format, row.library) in READS_FLOAT32 else 1e-5
@@ -51,6 +51,6 @@ def test_others_read_what_is_written(meshes: list[Row]) -> None:
 
 
 def test_grids_are_exact(tmp_path: Path) -> None:
-    for suffix, _library, *figures in grid_rows(tmp_path):
+    for suffix, _library, *deviations in grid_rows(tmp_path):
         if suffix == ".npz":
-            assert figures == ["exact", "exact", "exact"]
+            assert deviations == ["exact", "exact", "exact"]

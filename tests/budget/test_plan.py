@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fastsdf.budget.calibration import measure_speed, measure_step
-from fastsdf.budget.memory import GIB, Sizes, least_bytes, mesh_bytes, plan_memory, prepare_bytes
+from fastsdf.budget.memory import GIB, Sizes, mesh_bytes, min_bytes, plan_memory, prepare_bytes
 from fastsdf.budget.plan import Limits, check_early, settle_mesh, start_within
 from fastsdf.budget.time import (
     FEW_STEPS,
@@ -18,7 +18,7 @@ from fastsdf.budget.time import (
     Speed,
     TimePlan,
     Work,
-    least_seconds,
+    min_seconds,
     plan_time,
 )
 from fastsdf.config.loading import load_config
@@ -66,15 +66,15 @@ def test_amounts_of_memory(text: str, amount: float) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("2", r"--time-budget '2': write a number and a unit, e\.g\. 90s, 2min or 1\.5h"),
+        ("2", r"--time-budget is '2'; give a number and a unit, e\.g\. 90s, 2min or 1\.5h"),
         ("2m", r"unknown unit 'm', known are s, min, h"),
         ("2 minutes", r"unknown unit 'minutes'"),
-        ("-2min", r"write a number and a unit"),
-        ("1e3s", r"write a number and a unit"),
+        ("-2min", r"give a number and a unit"),
+        ("1e3s", r"give a number and a unit"),
         ("0s", r"give more than 0"),
-        ("2min 30s", r"write a number and a unit"),
-        ("nans", r"write a number and a unit"),
-        ("", r"write a number and a unit"),
+        ("2min 30s", r"give a number and a unit"),
+        ("nans", r"give a number and a unit"),
+        ("", r"give a number and a unit"),
     ],
 )
 def test_bad_durations_are_explained(text: str, message: str) -> None:
@@ -84,7 +84,7 @@ def test_bad_durations_are_explained(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("text", ["8", "8 X", "GB", "8,5GB", "-8GB", "0GB", ""])
 def test_bad_amounts_are_explained(text: str) -> None:
-    with pytest.raises(InputError, match=r"--memory '.*': .*800MB, 8GB or 8GiB"):
+    with pytest.raises(InputError, match=r"--memory is '.*'.*800MB, 8GB or 8GiB"):
         parse_memory(text)
 
 
@@ -107,7 +107,7 @@ def test_small_budgets_take_small_batches_and_coarse_meshes() -> None:
 
 def test_what_cannot_be_met_has_a_least_budget_that_can() -> None:
     assert planned(12.0) is None
-    least = least_seconds(10.0, WORK, SPEED, step_s)
+    least = min_seconds(10.0, WORK, SPEED, step_s)
     assert least > 12.0 and planned(0.99 * least) is None
     assert planned(1.01 * least) is not None
 
@@ -177,7 +177,7 @@ def test_memory_shrinks_what_is_large_until_it_fits(session: Session) -> None:
     roomy = plan_memory(100 * GIB, GIB, spec, sizes)
     assert roomy is not None and (roomy.pool, roomy.coarsening, roomy.share) == (4_000_000, 1.0, 1.0)
     assert roomy.peak == mesh_bytes(GIB, sizes)
-    least, peaks = least_bytes(GIB, spec, sizes), []
+    least, peaks = min_bytes(GIB, spec, sizes), []
     for budget in (4 * GIB, 3 * GIB, 2 * GIB, 1.01 * least):
         plan = plan_memory(budget, GIB, spec, sizes)
         assert plan is not None and plan.peak <= budget
@@ -187,14 +187,14 @@ def test_memory_shrinks_what_is_large_until_it_fits(session: Session) -> None:
 
 
 def test_what_cannot_be_is_refused_before_and_after_preparing() -> None:
-    with pytest.raises(BudgetError, match=r"--time-budget of 1 s cannot be met: .* about \d+ s in all"):
+    with pytest.raises(BudgetError, match=r"--time-budget of 1 s cannot be met: .* at least about \d+ s in total"):
         check_early(Limits(time_s=1.0), 100_000, 2.0)
     with pytest.raises(BudgetError, match=r"--memory of 0\.\d+ GiB is too little to prepare 10,000,000 points"):
         check_early(Limits(memory_bytes=5e8), 10_000_000, 2.0)
     check_early(Limits(time_s=60.0, memory_bytes=4e9), 100_000, 2.0)
     config = load_config("smoke", device="cpu", training__warm_start_steps=0)
     prepared = prepare_scan(box_room(), config)
-    with pytest.raises(BudgetError, match=r"cannot be met: 50\.0 s have passed .* the least .* is about \d+ s"):
+    with pytest.raises(BudgetError, match=r"cannot be met: 50\.0 s had passed .* needs about \d+ s"):
         start_within(prepared, config, Limits(time_s=50.1), lambda: 50.0)
     with pytest.raises(BudgetError, match=r"cannot be met: this scan needs about .* GiB"):
         start_within(prepared, config, Limits(memory_bytes=1e7), lambda: 0.0)

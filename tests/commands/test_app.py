@@ -100,7 +100,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
         code, errors = call("fit", fitted.parent / "scan.ply", "-o", tmp_path, *QUICK)
     assert (
         code == 1
-        and f"stopped at step 8 of 24; everything is saved, go on with 'fastsdf fit --resume {tmp_path}'" in errors
+        and f"stopped at step 8 of 24; everything is saved, resume with 'fastsdf fit --resume {tmp_path}'" in errors
     )
     assert not (tmp_path / "mesh.ply").exists()
     assert call("fit", "--resume", tmp_path)[0] == 0
@@ -162,16 +162,16 @@ def inputs(tmp_path: Path, fitted: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         ("fit scan.ply --set training.stepz=5", "did you mean 'training.steps'?"),
         ("fit scan.ply --set viscosity.knots=[1", "the value is not valid YAML"),
         ("fit scan.ply --config bad.yaml", "cannot read the configuration bad.yaml"),
-        ("fit scan.ply --preset nope", "no preset named 'nope'; known: handheld-slam"),
-        ("fit scan.ply --sensor 1,2", "--sensor '1,2': write three numbers"),
-        ("fit scan.ply --sensor 1,2,z", "--sensor '1,2,z': write three numbers"),
+        ("fit scan.ply --preset nope", "no preset named 'nope'; give one of handheld-slam"),
+        ("fit scan.ply --sensor 1,2", "--sensor is '1,2'; give three numbers"),
+        ("fit scan.ply --sensor 1,2,z", "--sensor is '1,2,z'; give three numbers"),
         ("fit scan.ply --sensor nan,0,0", "sensor must be three finite numbers"),
         ("fit scan.ply --device cuda:7", "device 'cuda:7' is not available"),
         ("fit scan.ply --preset smoke -o file/run", "cannot write file/run/config.yaml"),
         ("fit --resume none", "no checkpoint.pt in none"),
         ("fit --resume done", "done is already finished"),
-        ("fit scan.ply --resume done", "--resume goes on with the run's own scan"),
-        ("fit --resume done --steps 99", "--resume goes on with the run's own scan"),
+        ("fit scan.ply --resume done", "--resume uses the run's own scan"),
+        ("fit --resume done --steps 99", "--resume uses the run's own scan"),
         ("mesh done -o mesh.xyz", "unknown mesh suffix '.xyz'"),
         ("mesh done -o mesh.ply --voxel-size nan", "--voxel-size is nan"),
         ("mesh done -o mesh.ply --voxel-size 1e-9", "needs"),

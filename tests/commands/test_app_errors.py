@@ -17,7 +17,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(*arguments: object) -> str:
-    """What fastsdf says when it refuses these arguments."""
+    """The error message of fastsdf for these arguments."""
     done = run(*arguments)
     assert done.returncode == 2, (done.returncode, done.stderr)
     assert "Traceback" not in done.stderr
@@ -46,7 +46,7 @@ def test_too_few_points(tmp_path: Path) -> None:
         (("--set", "training.stepps=5"), "did you mean 'training.steps'"),
         (("--set", "training.steps=-5"), "training.steps"),
         (("--set", "training.steps"), "section.key=value"),
-        (("--preset", "no-such"), "known: handheld-slam"),
+        (("--preset", "no-such"), "give one of handheld-slam"),
         (("--device", "cuda:7"), "not available"),
         (("--backend", "triton", "--device", "cpu"), "--backend"),
         (("--backend", "tcnn", "--device", "cpu"), "backend 'tcnn' runs on cuda, not on cpu"),
@@ -74,5 +74,5 @@ def test_mesh_needs_a_run_and_a_known_format(scan: Path, tmp_path: Path) -> None
 
 def test_a_usage_error_is_exit_2() -> None:
     assert run("fit", "--no-such-option").returncode == 2
-    assert "--resume goes on" in refused("fit", "scan.ply", "--resume", "runs/x")
+    assert "--resume uses" in refused("fit", "scan.ply", "--resume", "runs/x")
     assert "no scan given" in refused("fit")

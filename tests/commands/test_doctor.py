@@ -60,7 +60,7 @@ def test_a_broken_open3d_is_found_by_importing_it(monkeypatch: pytest.MonkeyPatc
     state, why = _table()["open3d"]
     assert state == "not usable"
     assert "pip install open3d" in why
-    assert "needed for PCD files and 'fastsdf eval'" in why
+    assert "needed for PCD files; 'fastsdf eval' is slower" in why
 
 
 @pytest.mark.usefixtures("open3d")

@@ -58,9 +58,9 @@ def test_a_pdf_is_named_under_every_suffix(tmp_path: Path, suffix: str) -> None:
         ("a.las", b"ASTM-E57" + bytes(400), r"holds E57 data under the suffix '\.las': rename it to \.e57"),
         ("a.xyz", b"ply\nformat ascii 1.0\n", r"holds PLY data under the suffix '\.xyz': rename it to \.ply"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\n", "no triangles: export a triangle mesh, or its points as PLY or XYZ"),
-        ("a.txt", b"Project: house\nDate: today\nx y z\n" + ROWS.encode(), "'Date: today' is a second: remove"),
+        ("a.txt", b"Project: house\nDate: today\nx y z\n" + ROWS.encode(), "'Date: today' is a second one: remove"),
         ("a.txt", b"Dear diary, it rained.\nI went home.\nI slept.\n", "has no rows of numbers: .* or name a PLY"),
-        ("a.csv", b"x;y;z\n" + b"0,5;1,5;2,5\n" * 200, "its decimals have commas: export it with points"),
+        ("a.csv", b"x;y;z\n" + b"0,5;1,5;2,5\n" * 200, "numbers have decimal commas: export it with decimal points"),
     ],
 )  # fmt: skip
 def test_wrong_files_are_told_apart(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -103,7 +103,9 @@ def test_a_missing_tiny_cuda_nn_says_how_to_install_it(monkeypatch: pytest.Monke
     from fastsdf.field.backends import selection as registry
 
     monkeypatch.setattr(registry, "probe_tiny_cuda_nn", lambda: "tinycudann is not installed")
-    with pytest.raises(BackendUnavailable, match=r"tinycudann is not installed.*docs/guides/backends\.md.*--backend torch"):
+    with pytest.raises(
+        BackendUnavailable, match=r"tinycudann is not installed.*docs/guides/backends\.md.*--backend torch"
+    ):
         registry.select_backend("tcnn", "cuda", torch.float32, 1)
 
 
@@ -153,7 +155,7 @@ def test_a_fit_without_memory_names_what_is_large_and_keeps_what_it_has(
     with monkeypatch.context() as patch:
         patch.setattr(FittedField, "extract_mesh", raising(error))
         with pytest.raises(
-            MemoryExhausted, match=r"a mesh with cells of .* the field is kept: 'fastsdf mesh .*--voxel"
+            MemoryExhausted, match=r"a mesh with cells of .* the field is saved: 'fastsdf mesh .*--voxel"
         ):
             fit()
     assert read_checkpoint(RunFolder(out).checkpoint)["finished"]
@@ -185,7 +187,7 @@ def test_training_that_runs_out_of_memory_is_saved(tmp_path: Path, monkeypatch: 
         return step(*arguments)
 
     monkeypatch.setattr(training_loop, "train_step", some_steps)
-    with pytest.raises(MemoryExhausted, match="goes on where a checkpoint was written"):
+    with pytest.raises(MemoryExhausted, match="resumes from the last checkpoint"):
         fit_command.fit_scan([scan], out, config, {})
     content = read_checkpoint(RunFolder(out).checkpoint)
     assert content["step"] == 5 and not content["finished"]

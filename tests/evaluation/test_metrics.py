@@ -9,7 +9,7 @@ import pytest
 
 from fastsdf.commands.evaluate import evaluate_mesh
 from fastsdf.errors import InputError
-from fastsdf.evaluation import PROTOCOLS, Marks, evaluate, protocol_named, rows
+from fastsdf.evaluation import PROTOCOLS, PointLabels, evaluate, protocol_named, rows
 from fastsdf.evaluation.mesh_distance import mesh_distance
 from fastsdf.evaluation.topology import topology
 from fastsdf.geometry import PointCloud, TriangleMesh
@@ -168,36 +168,36 @@ def test_unusable_input_is_refused(mesh: TriangleMesh, options: dict, message: s
 
 
 @pytest.mark.open3d
-def test_marked_points_give_thin_recall_and_flatness() -> None:
+def test_labelled_points_give_thin_recall_and_flatness() -> None:
     plate = merged([_square(2.0, 0.004), _square(1.0, 0.3)])
     points = np.array([[0.5, 0.5, 0.0], [-0.5, 0.2, 0.0], [0.1, 0.3, 0.3], [0.1, 0.1, 0.32], [0.2, 0.1, 0.9]])
     tilted = [np.sin(np.radians(3.0)), 0.0, np.cos(np.radians(3.0))]
     seen = PointCloud(points, normals=np.array([[0, 0, -1.0], tilted, [0, 0, 1.0], [0, 0, 1.0], [0, 0, 1.0]]))
-    marks = Marks(thin=np.array([0, 0, 1, 1, 0], bool), planar=np.array([1, 1, 0, 0, 1], bool))
-    marked = evaluate(plate, _square(2.0), samples=1000, observed=seen, marks=marks).marked
-    assert marked.thin_recall == (0.5, 1.0, 1.0)
-    assert marked.flat_share == pytest.approx(2 / 3)
-    assert marked.flat_angle_deg == pytest.approx(1.5, abs=0.05)
-    assert marked.flat_rms == pytest.approx(0.004, abs=1e-6)
+    labels = PointLabels(thin=np.array([0, 0, 1, 1, 0], bool), planar=np.array([1, 1, 0, 0, 1], bool))
+    labelled = evaluate(plate, _square(2.0), samples=1000, observed=seen, labels=labels).labelled
+    assert labelled.thin_recall == (0.5, 1.0, 1.0)
+    assert labelled.flat_share == pytest.approx(2 / 3)
+    assert labelled.flat_angle_deg == pytest.approx(1.5, abs=0.05)
+    assert labelled.flat_rms == pytest.approx(0.004, abs=1e-6)
 
 
 @pytest.mark.open3d
-def test_marks_show_only_what_is_known_and_must_fit() -> None:
+def test_labels_show_only_what_is_known_and_must_fit() -> None:
     seen = PointCloud(*sample_surface(BALL, 500, seed=0))
     plain = evaluate(BALL, BALL, samples=1000, observed=seen)
-    assert plain.as_dict()["thin_recall"] is None and "marked" not in plain.as_dict()
+    assert plain.as_dict()["thin_recall"] is None and "labelled" not in plain.as_dict()
     assert not [row for row in rows(plain) if "thin" in row.name or "planar" in row.name]
-    thin = evaluate(BALL, BALL, samples=1000, observed=seen, marks=Marks(thin=np.ones(500, bool)))
+    thin = evaluate(BALL, BALL, samples=1000, observed=seen, labels=PointLabels(thin=np.ones(500, bool)))
     assert thin.as_dict()["thin_recall"] == [1.0, 1.0, 1.0]
     assert "recall at 10 mm on thin solids" in [row.name for row in rows(thin)]
-    with pytest.raises(InputError, match="400 marks 'planar' for 500"):
-        evaluate(BALL, BALL, samples=1000, observed=seen, marks=Marks(planar=np.ones(400, bool)))
-    with pytest.raises(InputError, match="need the observed points"):
-        evaluate(BALL, BALL, samples=1000, marks=Marks(planar=np.ones(400, bool)))
+    with pytest.raises(InputError, match="400 labels 'planar' for 500"):
+        evaluate(BALL, BALL, samples=1000, observed=seen, labels=PointLabels(planar=np.ones(400, bool)))
+    with pytest.raises(InputError, match="labels were given without observed points"):
+        evaluate(BALL, BALL, samples=1000, labels=PointLabels(planar=np.ones(400, bool)))
 
 
 @pytest.mark.open3d
-def test_the_eval_command_reads_marks_of_a_ply(tmp_path: Path) -> None:
+def test_the_eval_command_reads_labels_of_a_ply(tmp_path: Path) -> None:
     points, normals = sample_surface(BALL, 500, seed=0)
     write_mesh(BALL, tmp_path / "ball.ply")
     seen = tmp_path / "seen.ply"

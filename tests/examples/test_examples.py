@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples and the snippets of docs/reference/api.md run, and say what is true."""
+"""The examples and the snippets of docs/reference/api.md run and give correct results."""
 
 import re
 import struct
@@ -24,7 +24,7 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "ap
 
 
 def example(name: str) -> ModuleType:
-    """An example as a module."""
+    """Loads an example as a module."""
     spec = util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = util.module_from_spec(spec)
@@ -34,14 +34,14 @@ def example(name: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def run(tiny_fit: fastsdf.FittedField, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny fit as a run folder."""
+    """The tiny fit, saved as a run folder."""
     folder = tmp_path_factory.mktemp("examples") / "run"
     tiny_fit.save(folder)
     return folder
 
 
 def pixels(data: bytes) -> np.ndarray:
-    """(height, width, 3) of a PNG with unfiltered RGB rows, its checksums checked."""
+    """Decodes a PNG with unfiltered RGB rows into an image (height, width, 3), and verifies its checksums."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     parts, start = {}, 8
     while start < len(data):
@@ -57,7 +57,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def command(module: ModuleType, *arguments: object) -> str:
-    """Runs an example's command in this process and returns what it printed."""
+    """Runs the command of an example in this process and returns its output."""
     import typer
 
     app = typer.Typer()
@@ -67,7 +67,7 @@ def command(module: ModuleType, *arguments: object) -> str:
     return done.output
 
 
-def test_rays_meet_the_walls_of_the_room(tiny_fit: fastsdf.FittedField) -> None:
+def test_rays_hit_the_walls_of_the_room(tiny_fit: fastsdf.FittedField) -> None:
     tracing = example("sphere_tracing")
     eye = SIZE_M / 2
     rays = tracing.camera_rays(eye, eye + np.array([1.0, 0.2, 0.1]), 70.0, 16, 12).reshape(-1, 3)
@@ -89,7 +89,7 @@ def test_sphere_tracing_writes_a_picture(run: Path, tmp_path: Path, show: str) -
     assert picture.shape == (20, 32, 3) and picture.std() > 5
 
 
-def test_a_png_holds_the_picture(tmp_path: Path) -> None:
+def test_a_png_contains_the_image(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
     data = example("sphere_tracing").png(picture)
     np.testing.assert_array_equal(pixels(data), picture)
@@ -117,7 +117,7 @@ def test_a_sphere_stops_at_the_wall(tiny_fit: fastsdf.FittedField, run: Path) ->
 def test_the_snippets_of_the_docs_run(
     tiny_fit: fastsdf.FittedField, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one program in an empty folder with a scan; fitting is replaced by the tiny fit."""
+    """Runs them as one program in a folder with a scan; fitting is replaced by the tiny fit."""
     pytest.importorskip("fast_simplification")
     write_scan(tmp_path, coloured_room())
     monkeypatch.chdir(tmp_path)

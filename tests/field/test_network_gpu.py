@@ -117,11 +117,11 @@ def test_replayed_steps_are_the_steps(end: float) -> None:
 
 @torch.no_grad()
 def _put(source: Adam, target: Adam) -> None:
-    """Weights and moments of an optimiser in the place of another's."""
-    for there, here in zip(target.params, source.params, strict=True):
-        there.copy_(here)
-    for there, here in zip(target.moments, source.moments, strict=True):
-        for a, b in zip(there, here, strict=True):
+    """Copies the weights and moments of one optimiser to another."""
+    for new, old in zip(target.params, source.params, strict=True):
+        new.copy_(old)
+    for new, old in zip(target.moments, source.moments, strict=True):
+        for a, b in zip(new, old, strict=True):
             a.copy_(b)
 
 
@@ -144,8 +144,8 @@ def test_a_fit_by_triton_serves_every_backend(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "run.json").read_text())["backend"] == "triton"
     on_gpu, on_cpu = fastsdf.load(folder, device="cuda"), fastsdf.load(folder, device="cpu")
-    places = cloud.points[:1000] + 0.03
-    np.testing.assert_allclose(on_gpu.sdf(places), on_cpu.sdf(places), rtol=0, atol=2e-5)
+    query_points = cloud.points[:1000] + 0.03
+    np.testing.assert_allclose(on_gpu.sdf(query_points), on_cpu.sdf(query_points), rtol=0, atol=2e-5)
     content = read_checkpoint(RunFolder(folder).checkpoint)
     field = HashGridSDF(on_gpu.field.spec, load_backend("torch"), torch.Generator())
     field.load_state_dict(content["weights"])

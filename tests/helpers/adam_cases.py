@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Steps of Adam for the tests that hold a backend's update against the reference."""
+"""Steps of Adam, for the tests that compare the update of a backend with the reference."""
 
 import torch
 from torch import Tensor
 
 from fastsdf.training.adam import AdamUpdate, Moments, Pace
 
-SIZES = (0, 1, 1023, 1025)
+SIZES = (0, 1, 1023, 1025)  # parameters; around 1024, a multiple of the block sizes
 
 
 def start_of(size: int) -> Tensor:
-    """The parameter (size,) before the first step, float32 on the CPU."""
+    """The initial parameter (size,), float32 on the CPU."""
     return torch.randn(size, generator=torch.Generator().manual_seed(size))
 
 
 def adam_steps(
     size: int, update: AdamUpdate, dtype: torch.dtype = torch.float32, device: str = "cpu", decays: bool = False
 ) -> tuple[Tensor, ...]:
-    """A parameter and its moments after four steps of falling rates, by gradients that are not contiguous.
+    """A parameter and its moments after four steps with decreasing learning rates.
 
-    Every third value of a gradient is 0. With ``decays``, each row of one value has a weight decay of its own.
+    The gradients are not contiguous, and every third value of them is 0. With ``decays``, every value has its own
+    weight decay.
     """
     generator = torch.Generator().manual_seed(size + 1)
     param = start_of(size).to(device, dtype)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A fitted field whose values are exact: a box room of which the scan lacks a round hole in the floor and a door."""
+"""A fitted field with exact values: a box room whose scan has a round hole in the floor and a door."""
 
 from types import SimpleNamespace
 from typing import Literal, cast
@@ -16,15 +16,16 @@ from fastsdf.prepare.prepared_scan import PreparedScan, SurfacePoints
 from fastsdf.training.warm_start import inverted_box_sdf
 from tests.helpers.cli_runs import SIZE_M
 
-SPACING_M = 0.05
+# Metres; chosen so that a mesh takes a second and the openings are much wider than the spacing.
+SPACING_M = 0.05  # of the points
 VOXEL_M = 0.04
-HOLE_M, HOLE_RADIUS_M = np.array([1.5, 1.2]), 0.4
+HOLE_M, HOLE_RADIUS_M = np.array([1.5, 1.2]), 0.4  # x and y of the centre of the hole in the floor
 DOOR_M = ((0.8, 1.8), (0.0, 2.0))  # y and z of the opening in the wall x = 0
-NOISE_M = 0.001
+NOISE_M = 0.001  # noise that the scan claims to have; its points are exact
 
 
 class _Exact(nn.Module):
-    """The signed distance to a box with corners (2, 3) in the unit frame; sign 1: air inside, -1: air around it."""
+    """Signed distance to a box with corners (2, 3) in the unit frame; sign 1: air inside, -1: air outside."""
 
     def __init__(self, corners: np.ndarray, sign: float) -> None:
         super().__init__()
@@ -37,7 +38,7 @@ class _Exact(nn.Module):
 
 
 def grid_points() -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) every `SPACING_M` on the six sides and their normals into the room; less hole and door."""
+    """Points (n, 3) every `SPACING_M` on the six sides without hole and door, and their normals into the room."""
     points, normals = [], []
     for axis, end in ((a, e) for a in range(3) for e in (0.0, 1.0)):
         across = [np.arange(SPACING_M / 2, SIZE_M[a], SPACING_M) for a in range(3) if a != axis]
@@ -51,11 +52,11 @@ def grid_points() -> tuple[np.ndarray, np.ndarray]:
 
 
 def exact_fit(scene: Literal["room", "object"] = "room", offset: np.ndarray | None = None) -> FittedField:
-    """The room, or a solid box of its size, as a fitted field.
+    """The room, or a solid box of the same size, as a fitted field.
 
     Args:
-        scene: room or object.
-        offset: (3,) added to all coordinates.
+        scene: ``room`` for air inside the box, ``object`` for air around it.
+        offset: (3,) added to all coordinates, metres.
     """
     shift = np.zeros(3) if offset is None else offset
     points, normals = grid_points()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A headless Chromium that loads a page and photographs it, over its DevTools protocol."""
+"""Controls a headless Chromium over the DevTools protocol: loads pages, clicks and takes screenshots."""
 
 import base64
 import itertools
@@ -24,44 +24,48 @@ FLAGS = (
     *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-extensions"),
     *("--disable-background-networking", "--hide-scrollbars", "--remote-debugging-port=0", "--mute-audio"),
 )
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0  # seconds per wait; chosen: software rendering on a busy machine is slow
 
 
 def find_chromium() -> str | None:
-    """The program, if there is one."""
+    """The path of an installed Chromium, or None."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 class Page:
-    """The one page of a browser."""
+    """The only page of a browser."""
 
     def __init__(self, connection: ClientConnection):
         self._connection, self._numbers = connection, itertools.count(1)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Calls a method of the protocol and returns its result; events are dropped."""
+        """Calls a method of the DevTools protocol and returns its result; events are ignored."""
         number = next(self._numbers)
         self._connection.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self._connection.recv(timeout=PATIENCE_S))
+            answer = json.loads(self._connection.recv(timeout=TIMEOUT_S))
             if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(answer["error"]["message"])
                 return answer["result"]
 
     def open(self, address: str) -> None:
-        """Loads an address, until its document is there."""
+        """Loads an address and waits until the document is complete.
+
+        Raises:
+            TimeoutError: the page did not load in `TIMEOUT_S`.
+        """
         self.call("Page.navigate", url=address)
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until:
-            with suppress(RuntimeError):  # between two documents
+            with suppress(RuntimeError):  # raised while the document changes
                 if self.run("location.href").startswith(address) and self.run("document.readyState") == "complete":
                     return
             time.sleep(0.1)
-        raise TimeoutError(f"{address} did not load")
+        raise TimeoutError(f"{address} did not load within {TIMEOUT_S:g} s")
 
     def text(self) -> str:
-        """The text that the page shows."""
+        """The visible text of the page."""
         return str(self.run("document.body ? document.body.innerText : ''"))
 
     def run(self, script: str) -> Any:
@@ -69,26 +73,26 @@ class Page:
         return self.call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
 
     def click(self, label: str) -> None:
-        """Clicks the element with this text, or the control that it labels."""
+        """Clicks the element with the text ``label``, or the control that this element labels."""
         script = f"[...document.querySelectorAll('label,button,span')].find(e => e.innerText === {json.dumps(label)})"
         assert self.run(f"(e => e ? (e.click(), true) : false)({script})"), label
 
-    def photograph(self) -> np.ndarray:
-        """(height, width, 3) uint8 pixels of the page."""
+    def screenshot(self) -> np.ndarray:
+        """The page as an image (height, width, 3) uint8."""
         data = self.call("Page.captureScreenshot", format="png")["data"]
         return np.asarray(imageio.imread(BytesIO(base64.b64decode(data)), extension=".png"))[..., :3]
 
-    def wait_for(self, done: Callable[[np.ndarray], bool], seconds: float = PATIENCE_S) -> np.ndarray:
-        """Photographs the page until a picture satisfies; the last picture, whether it does or not."""
+    def wait_for(self, done: Callable[[np.ndarray], bool], seconds: float = TIMEOUT_S) -> np.ndarray:
+        """Takes screenshots until one satisfies ``done`` or the time is over; returns the last one."""
         until = time.monotonic() + seconds
-        while not done(picture := self.photograph()) and time.monotonic() < until:
+        while not done(picture := self.screenshot()) and time.monotonic() < until:
             time.sleep(0.2)
         return picture
 
 
 @contextmanager
 def browser(folder: Path, size: tuple[int, int] = (900, 560)) -> Iterator[Page]:
-    """A browser with its profile in a folder, and a window of a size."""
+    """Starts a browser with its profile in ``folder`` and a window of ``size`` pixels; yields its page."""
     program = find_chromium()
     assert program is not None
     arguments = [program, *FLAGS, f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}", "about:blank"]
@@ -108,15 +112,15 @@ def browser(folder: Path, size: tuple[int, int] = (900, 560)) -> Iterator[Page]:
 
 
 def _page_address(port: int) -> str:
-    with urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE_S) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/json/list", timeout=TIMEOUT_S) as answer:
         targets = json.load(answer)
     return next(target["webSocketDebuggerUrl"] for target in targets if target["type"] == "page")
 
 
 def _wait_for_text(path: Path) -> str:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while time.monotonic() < until:
         if path.is_file() and "\n" in (text := path.read_text()):
             return text
         time.sleep(0.05)
-    raise TimeoutError(f"{path} did not appear")
+    raise TimeoutError(f"{path} was not created within {TIMEOUT_S:g} s")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line called within this process, and options of a fit that takes seconds."""
+"""Calls the command line within this process; options for a fit that takes seconds."""
 
 import sys
 
@@ -13,7 +13,7 @@ QUICK = (
 
 
 def call_main(*arguments: object) -> int:
-    """Runs the entry point on these arguments; its exit code."""
+    """Runs the entry point with these arguments and returns its exit code."""
     before, sys.argv = sys.argv, ["fastsdf", *map(str, arguments)]
     try:
         cli.main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A tiny scan and child processes for the tests of the command line."""
+"""A tiny scan, and fastsdf in child processes, for the tests of the command line."""
 
 import subprocess
 import sys
@@ -10,11 +10,11 @@ import numpy as np
 from fastsdf.geometry import PointCloud
 from fastsdf.io import write_point_cloud
 
-SIZE_M = np.array([4.0, 3.0, 2.5])
+SIZE_M = np.array([4.0, 3.0, 2.5])  # metres; chosen: a small room with three different sides
 
 
 def box_room(count: int = 6000, seed: int = 0) -> PointCloud:
-    """Points with 2 mm noise on the inside of a box, area-uniform, with one sensor at its centre."""
+    """Points, uniform per area, on the inside of a box, with 2 mm of noise and one sensor at the centre."""
     rng = np.random.default_rng(seed)
     areas = np.array([SIZE_M[1] * SIZE_M[2], SIZE_M[0] * SIZE_M[2], SIZE_M[0] * SIZE_M[1]])
     axis = rng.choice(3, count, p=areas / areas.sum())
@@ -32,10 +32,10 @@ def write_scan(folder: Path, cloud: PointCloud, name: str = "scan.ply") -> Path:
 
 
 def command(*arguments: object, before: str = "") -> list[str]:
-    """A child process's command line for fastsdf, after some Python statements."""
+    """A command line that runs fastsdf in a child process, after the Python statements in ``before``."""
     return [sys.executable, "-c", f"{before}\nfrom fastsdf.commands.app import main; main()", *map(str, arguments)]
 
 
 def run(*arguments: object, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs fastsdf in a child process and captures what it prints."""
+    """Runs fastsdf in a child process and captures its output."""
     return subprocess.run(command(*arguments, before=before), capture_output=True, text=True, timeout=300)

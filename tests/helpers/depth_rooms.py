@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Depth images of a box room from exact rays, and the folders that data sets keep them in."""
+"""Exact depth images of a box room, written in the folder layouts of several data sets."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-ROOM_M = np.array([4.0, 3.0, 2.5])
-WIDTH, HEIGHT = 64, 48
-FX, FY, CX, CY = 50.0, 52.0, 31.0, 24.5
-IMAGES = 4
+ROOM_M = np.array([4.0, 3.0, 2.5])  # metres
+WIDTH, HEIGHT = 64, 48  # pixels; small, so that the tests are fast
+FX, FY, CX, CY = 50.0, 52.0, 31.0, 24.5  # pixels; all different, so that a mix-up shows
+IMAGES = 4  # chosen
 
 
 def poses() -> np.ndarray:
-    """Camera-to-world matrices (4, 4, 4) inside the room, each turned differently."""
+    """Camera-to-world matrices (4, 4, 4) of cameras inside the room with different rotations."""
     matrices = np.tile(np.eye(4), (IMAGES, 1, 1))
     turns = Rotation.from_euler("yx", [[20, 5], [100, -10], [190, 15], [280, 30]], degrees=True)
     matrices[:, :3, :3] = turns.as_matrix()
@@ -24,7 +24,7 @@ def poses() -> np.ndarray:
 
 
 def depth_of(pose: np.ndarray) -> np.ndarray:
-    """Depth (HEIGHT, WIDTH) in metres along the optical axis of the room's inner faces."""
+    """Depth image (HEIGHT, WIDTH) of the inside of the room, metres along the optical axis."""
     row, column = np.mgrid[:HEIGHT, :WIDTH]
     rays = np.stack([(column - CX) / FX, (row - CY) / FY, np.ones(row.shape)], axis=-1) @ pose[:3, :3].T
     with np.errstate(divide="ignore"):
@@ -33,7 +33,7 @@ def depth_of(pose: np.ndarray) -> np.ndarray:
 
 
 def write_images(folder: Path, names: list[str], units: float, missing: int = 0) -> None:
-    """16-bit PNG images; pixel (0, 0) holds the value ``missing``."""
+    """Writes 16-bit PNG images; pixel (0, 0) has the value ``missing``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, pose in zip(names, poses(), strict=True):
         values = np.rint(depth_of(pose) * units).astype(np.uint16)
@@ -42,12 +42,12 @@ def write_images(folder: Path, names: list[str], units: float, missing: int = 0)
 
 
 def write_intrinsics(folder: Path, units: float) -> None:
-    """An intrinsics.txt."""
+    """Writes intrinsics.txt."""
     (folder / "intrinsics.txt").write_text(f"# camera\n{FX} {FY} {CX} {CY} {WIDTH} {HEIGHT} {units}\n")
 
 
 def write_plain(folder: Path, units: float = 10000.0) -> None:
-    """depth/*.png in another order than poses.txt names them."""
+    """Writes depth/*.png and a poses.txt that lists them in another order."""
     names = [f"{IMAGES - i:03d}.png" for i in range(IMAGES)]
     write_images(folder / "depth", names, units)
     write_intrinsics(folder, units)
@@ -56,7 +56,7 @@ def write_plain(folder: Path, units: float = 10000.0) -> None:
 
 
 def write_tum(folder: Path) -> None:
-    """Time stamps: the true poses lie between those of groundtruth.txt; one more image has no pose close in time."""
+    """Writes time-stamped images; the true poses lie between those of groundtruth.txt, and one image has no pose."""
     matrices, stamps = poses(), 100.0 + np.arange(IMAGES)
     names = [f"{stamp:.6f}.png" for stamp in stamps]
     write_images(folder / "depth", names, 5000.0)
@@ -68,14 +68,14 @@ def write_tum(folder: Path) -> None:
     for stamp, matrix in zip(stamps, matrices, strict=True):
         turn = Rotation.from_matrix(matrix[:3, :3])
         for side in (-1, 1):
-            place = matrix[:3, 3] + side * np.array([0.01, 0.0, 0.02])
+            position = matrix[:3, 3] + side * np.array([0.01, 0.0, 0.02])
             quaternion = side * ((step if side > 0 else step.inv()) * turn).as_quat()
-            lines.append(" ".join(map(repr, [float(stamp) + 0.005 * side, *place.tolist(), *quaternion.tolist()])))
+            lines.append(" ".join(map(repr, [float(stamp) + 0.005 * side, *position.tolist(), *quaternion.tolist()])))
     (folder / "groundtruth.txt").write_text("\n".join(lines) + "\n")
 
 
 def write_seven_scenes(folder: Path) -> None:
-    """frame-000000.depth.png with 65535 for no measurement, and frame-000000.pose.txt."""
+    """Writes frame-000000.depth.png etc., in which 65535 means no measurement, and frame-000000.pose.txt etc."""
     write_images(folder, [f"frame-{i:06d}.depth.png" for i in range(IMAGES)], 1000.0, missing=65535)
     write_intrinsics(folder, 1000.0)
     for index, matrix in enumerate(poses()):
@@ -83,7 +83,7 @@ def write_seven_scenes(folder: Path) -> None:
 
 
 def write_open3d(folder: Path) -> None:
-    """depth/, camera_intrinsic.json and trajectory.log."""
+    """Writes depth/, camera_intrinsic.json and trajectory.log."""
     write_images(folder / "depth", [f"{i:05d}.png" for i in range(IMAGES)], 1000.0)
     matrix = [FX, 0, 0, 0, FY, 0, CX, CY, 1]
     camera = {"width": WIDTH, "height": HEIGHT, "intrinsic_matrix": matrix}

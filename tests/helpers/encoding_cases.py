@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Points, tables and a comparison for the tests that hold a backend's encoding against the torch reference."""
+"""Points and tables, for the tests that compare the encoding of a backend with the torch reference."""
 
 import torch
 from torch import Tensor
@@ -14,20 +14,20 @@ def grid_with(features: int, levels: int = 5) -> GridSpec:
 
 
 def points(count: int, low: float = 0.0, high: float = 1.0, seed: int = 0) -> Tensor:
-    """(count, 3) float64 points uniform in [low, high]^3."""
+    """Random points (count, 3) float64, uniform in [low, high]^3."""
     unit = torch.rand(count, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return low + (high - low) * unit
 
 
 def stencil_points(count: int, step: float, seed: int = 0) -> Tensor:
-    """(7 * count, 3) centres and their six taps at distance ``step``, side by side as in `finite_differences`."""
+    """Stencils (7 * count, 3): each centre is followed by its six taps at distance ``step``."""
     arms = step * torch.eye(3, dtype=torch.float64)
     offsets = torch.cat([torch.zeros(1, 3, dtype=torch.float64), arms, -arms])
     return (points(count, seed=seed)[:, None] + offsets).reshape(-1, 3)
 
 
 def table_for(grid: GridSpec, seed: int = 1) -> Tensor:
-    """Normally distributed float64 entries."""
+    """A table with normally distributed float64 entries."""
     shape = (grid.num_entries, grid.features_per_level)
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
@@ -35,7 +35,7 @@ def table_for(grid: GridSpec, seed: int = 1) -> Tensor:
 def encode_and_gradient(
     backend: Backend, x: Tensor, grid: GridSpec, levels: int, dtype: torch.dtype, device: str = "cpu"
 ) -> tuple[Tensor, Tensor]:
-    """Features (n, levels * features) and the gradient (entries, features) of a fixed weighted sum of them."""
+    """Features (n, levels * features), and the gradient (entries, features) of a fixed weighted sum of them."""
     table = table_for(grid).to(device, dtype).requires_grad_(True)
     encoded = backend.encode(x.to(device, dtype), table, grid, levels)
     weights = torch.randn(encoded.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)

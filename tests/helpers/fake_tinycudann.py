@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the adapter uses of the package tinycudann, on the CPU by `tcnn_rules`, with the checks of its C++ bindings."""
+"""Imitates the parts of tinycudann that the adapter uses, on the CPU, including the checks of its C++ bindings.
+
+The values come from `tcnn_rules`.
+"""
 
 from typing import Any
 
@@ -9,11 +12,11 @@ from torch import Tensor
 
 from tests.helpers import tcnn_rules
 
-GRANULARITY = 256
+GRANULARITY = 256  # tiny-cuda-nn needs a number of points that is a multiple of this
 
 
 class Native:
-    """Stands for ``tinycudann.Encoding(...).native_tcnn_module``; ``error`` is added to what it gives."""
+    """Replaces ``tinycudann.Encoding(...).native_tcnn_module``; ``error`` is added to all results."""
 
     error = 0.0
 
@@ -25,7 +28,7 @@ class Native:
         return tcnn_rules.offset_table(self.config)[-1] * self.config["n_features_per_level"]
 
     def fwd(self, x: Tensor, params: Tensor) -> tuple[Any, Tensor]:
-        """Features, and a context for `bwd` unless nothing requires a gradient."""
+        """A context for `bwd`, or None if no gradient is required, and the features."""
         self._check(x, params)
         assert params.data_ptr() % 4 == 0
         encoded, rows, weights = tcnn_rules.encode(x.numpy(), params.detach().numpy(), self.config)
@@ -33,7 +36,7 @@ class Native:
         return ((rows, weights) if trained else None), torch.from_numpy(encoded) + self.error
 
     def bwd(self, context: Any, x: Tensor, params: Tensor, out: Tensor, grad: Tensor) -> tuple[None, Tensor | None]:
-        """No gradient of the points, and that of the parameters if they require one."""
+        """The gradients: None for the points, and that of the parameters if they require one."""
         self._check(x, params)
         if context is None:
             raise RuntimeError(
@@ -53,11 +56,11 @@ class Native:
         assert x.is_contiguous() and x.dtype == torch.float32 and x.shape[1] == 3
         assert params.is_contiguous() and params.dtype == torch.float32 and params.shape == (self.n_params(),)
         assert len(x) % GRANULARITY == 0
-        assert len(x) > 0, "the real one leaves the gradient uninitialised"
+        assert len(x) > 0, "the real module leaves the gradient uninitialised"
 
 
 class Encoding:
-    """Stands for ``tinycudann.Encoding``."""
+    """Replaces ``tinycudann.Encoding``."""
 
     native_class = Native
 
@@ -68,12 +71,12 @@ class Encoding:
 
 
 class WrongNative(Native):
-    """A build that computes something else."""
+    """A faulty build, with wrong results."""
 
     error = 0.25
 
 
 class WrongEncoding(Encoding):
-    """An encoding of such a build."""
+    """An encoding of the faulty build."""
 
     native_class = WrongNative

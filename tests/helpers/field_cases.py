@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fields, points and comparisons for the tests that hold a fused backend against the torch reference in float64."""
+"""Fields and points, for the tests that compare a fused backend with the torch reference in float64."""
 
 from typing import NamedTuple
 
@@ -15,16 +15,17 @@ NAMES = ("sdf", "gradient", "laplacian", "others")
 
 
 class Case(NamedTuple):
-    """One field, and how to evaluate it.
+    """A field and the points at which it is evaluated.
 
     Attributes:
-        count, others: points with and without a stencil.
-        features, width, layers, activation, beta: of the field.
-        step: tap distance h, in the unit frame; the finest cell of the small grid is 0.037.
-        levels, fade: of its five levels.
-        reach: points lie in [-reach, reach]^3; the grid's cube ends at 1.25.
-        amplitude: standard deviation of the table's entries.
-        kinks: whether slopes of a relu may jump within a stencil.
+        count, others: numbers of points with and without a stencil.
+        features, width, layers, activation, beta: settings of the field.
+        step: tap distance h in the unit frame; the finest cell of the small grid measures 0.037.
+        levels: active levels of the five.
+        fade: weight of the finest active level.
+        reach: points lie in [-reach, reach]^3; the cube of the grid ends at 1.25.
+        amplitude: standard deviation of the table entries.
+        kinks: whether a ReLU may switch within a stencil.
     """
 
     count: int = 33
@@ -69,7 +70,7 @@ CASES = {
 
 
 def field_for(case: Case, backend: Backend, grid: GridSpec | None = None) -> HashGridSDF:
-    """A field in float32 with a random table and biases."""
+    """A field in float32 with random table entries and biases."""
     grid = grid or GridSpec(5, case.features, log2_table_size=10, base_resolution=5, finest_resolution=67)
     spec = FieldSpec(grid, case.width, case.layers, case.beta, case.activation)
     generator = torch.Generator().manual_seed(1)
@@ -82,14 +83,14 @@ def field_for(case: Case, backend: Backend, grid: GridSpec | None = None) -> Has
 
 
 def in_float64(field: HashGridSDF) -> HashGridSDF:
-    """The same field on the reference backend in float64, on the same device."""
+    """A copy of the field in float64 on the reference backend, on the same device."""
     twin = HashGridSDF(field.spec, TorchBackend(), torch.Generator()).to(field.table.device, torch.float64)
     twin.load_state_dict({name: value.double() for name, value in field.state_dict().items()})
     return twin
 
 
 def outputs_and_gradients(field: HashGridSDF, case: Case, seed: int = 0) -> dict[str, Tensor]:
-    """u, its gradient and Laplacian, u at the other points, and the gradient of a fixed weighted sum of all of them."""
+    """u, its gradient and Laplacian, u at the other points, and the gradients of a fixed weighted sum of them."""
     generator = torch.Generator().manual_seed(seed)
     dtype, device = field.table.dtype, field.table.device
     candidates = case.count * (1 if case.kinks else 40)
@@ -111,7 +112,7 @@ def outputs_and_gradients(field: HashGridSDF, case: Case, seed: int = 0) -> dict
 
 
 def _without_kinks(field: HashGridSDF, x: Tensor, case: Case) -> Tensor:
-    """Which points (n,) have no relu that is on at some of their taps and off at others."""
+    """Mask (n,) of the points at which every ReLU is either on at all taps or off at all taps."""
     seen: list[Tensor] = []
 
     def record(hidden: Tensor) -> Tensor:
@@ -128,5 +129,5 @@ def _without_kinks(field: HashGridSDF, x: Tensor, case: Case) -> Tensor:
 
 
 def error(found: Tensor, expected: Tensor) -> float:
-    """Norm of the difference over the norm of what is expected."""
+    """Norm of the difference divided by the norm of the expected values."""
     return float((found.double() - expected).norm() / expected.norm().clamp_min(1e-30))

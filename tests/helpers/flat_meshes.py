@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A flat grid of triangles, and a scan of one part of it."""
+"""A flat mesh, and a scan of one part of it."""
 
 import numpy as np
 
 from fastsdf.geometry import TriangleMesh
 from fastsdf.prepare.prepared_scan import Support
 
-SPACING = 0.02
+SPACING = 0.02  # metres
 
 
 def flat_mesh(size: int = 41, edge: float = 0.02, height: float = 0.0) -> TriangleMesh:
-    """A square grid of triangles in the plane z = height, from the origin along +x and +y."""
+    """A square mesh in the plane z = height that starts at the origin and extends along +x and +y."""
     x, y = np.meshgrid(np.arange(size) * edge, np.arange(size) * edge, indexing="ij")
     vertices = np.stack([x.ravel(), y.ravel(), np.full(x.size, height)], axis=1)
     corner = (np.arange(size - 1)[:, None] * size + np.arange(size - 1)).ravel()
@@ -20,7 +20,7 @@ def flat_mesh(size: int = 41, edge: float = 0.02, height: float = 0.0) -> Triang
 
 
 def half_scan(noise: float = 0.003, width: float = 0.4) -> Support:
-    """Points 2 cm apart on x <= width of the plane z = 0, normals of mixed sign."""
+    """Points 2 cm apart in the plane z = 0 with x <= width; the normals have random signs."""
     x, y = np.meshgrid(np.arange(0, width + 1e-9, SPACING), np.arange(0, 0.8 + 1e-9, SPACING), indexing="ij")
     points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1)
     sign = np.random.default_rng(0).choice([-1.0, 1.0], len(points))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Parts of an HTML page: its sections, images and addresses."""
+"""Collects the parts of an HTML page: sections, images and addresses."""
 
 import base64
 from html.parser import HTMLParser
@@ -12,7 +12,7 @@ from fastsdf.report.figures import load_matplotlib
 
 
 class Page(HTMLParser):
-    """Collects the sections, the images and every address of a page."""
+    """Parses a page and collects its sections, its images and all of its addresses."""
 
     def __init__(self, path: Path):
         super().__init__()
@@ -23,7 +23,7 @@ class Page(HTMLParser):
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Takes note of a tag."""
+        """Collects the data of a tag; scripts and other external content are not allowed."""
         values = dict(attrs)
         if tag == "section":
             self.keys.append(values["id"] or "")
@@ -34,7 +34,7 @@ class Page(HTMLParser):
 
 
 def decode(uri: str) -> np.ndarray:
-    """(height, width, channels) pixels of a data URI, in [0, 1]."""
+    """The image (height, width, channels) in a data URI, in [0, 1]."""
     head, data = uri.split(";base64,")
     pixels = load_matplotlib().image.imread(BytesIO(base64.b64decode(data)), format=head.removeprefix("data:image/"))
     return pixels / 255 if pixels.dtype == np.uint8 else pixels

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Runs the fused field, losses and Adam in Triton's interpreter and saves what they give.
+"""Runs the fused field, losses and Adam in Triton's interpreter and saves the results.
 
-``python -m tests.helpers.interpreted_field OUT.pt`` is a program of its own, because TRITON_INTERPRET=1 must be set
+``python -m tests.helpers.interpreted_field OUT.pt`` is a separate program, because TRITON_INTERPRET=1 must be set
 before triton is first imported.
 """
 
@@ -18,7 +18,7 @@ from tests.helpers.training_step_cases import STEP_CASES, step_field, terms_and_
 
 
 def main(out: str) -> None:
-    """Saves fields, losses and steps by the name of the case, and Adam by size."""
+    """Saves the results of fields, losses and steps by case name, and those of Adam by size."""
     fields = {name: outputs_and_gradients(field_for(case, TritonBackend()), case) for name, case in CASES.items()}
     losses = {name: losses_and_gradients(case, fused_losses) for name, case in LOSS_CASES.items()}
     update = adam_update_for(TritonBackend.info)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs the kernels that prepare a scan on the CPU and saves what they give: ``python interpreted_kernels.py OUT.pt``.
+"""Runs the kernels for preparing a scan on the CPU and saves the results.
 
-A program of its own, because TRITON_INTERPRET=1 must be set before triton is first imported.
+``python -m tests.helpers.interpreted_kernels OUT.pt`` is a separate program, because TRITON_INTERPRET=1 must be set
+before triton is first imported.
 """
 
 import sys

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs the Triton kernels on the CPU and saves what they give: ``python interpreted_triton.py OUT.pt``.
+"""Runs the Triton kernels of the encoding on the CPU and saves the results.
 
-A program of its own, because TRITON_INTERPRET=1 must be set before triton is first imported.
+``python -m tests.helpers.interpreted_triton OUT.pt`` is a separate program, because TRITON_INTERPRET=1 must be set
+before triton is first imported.
 """
 
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a module of this package in Triton's interpreter, in a process of its own."""
+"""Runs a module of this package in Triton's interpreter, in a separate process."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.helpers.paths import ROOT
 
 
 def interpreted_by(program: str, folder: Path) -> Any:
-    """What ``python -m tests.helpers.PROGRAM OUT.pt`` saves with TRITON_INTERPRET=1."""
+    """Runs ``python -m tests.helpers.PROGRAM OUT.pt`` with TRITON_INTERPRET=1 and returns the saved results."""
     out = folder / "results.pt"
     call = [sys.executable, "-m", f"tests.helpers.{program}", out]
     done = subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Values of a field and options of the losses, for the tests of fused losses."""
+"""Field values and loss settings, for the tests of the fused losses."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ from fastsdf.field.finite_differences import Stencil
 from fastsdf.training import losses
 
 WEIGHTS = LossConfig(surface=3.0, inter=2.0, inter_sharpness=20.0, eikonal_off_surface=0.7, normal=1.5, near=4.0)
-STEP, EPSILON = 0.02, 0.013
+STEP, EPSILON = 0.02, 0.013  # tap distance and viscosity; chosen of the size in a fit
 
 
 class LossCase(NamedTuple):
-    """Numbers of points of each kind, the form of the residual, other weights, and the viscosity."""
+    """Numbers of points of each kind, settings of the residual, loss weights, and viscosity."""
 
     surface: int = 70
     near: int = 33
@@ -46,9 +46,10 @@ LOSS_CASES = {
 
 
 def values_and_inputs(case: LossCase, dtype: torch.dtype) -> tuple[list[Tensor], losses.LossInputs]:
-    """u, gradient and Laplacian at all points, one gradient of each kind 0, and what they are compared with.
+    """u, gradient and Laplacian at all points, and the other inputs of the losses.
 
-    That lies in rows of one tensor for surface and near points each, as `fastsdf.training.sampling.Sampler` draws it.
+    The first and the last gradient are 0. The inputs for surface points are columns of one tensor, and so are those for
+    near points, as `fastsdf.training.sampling.Sampler` draws them.
     """
     generator = torch.Generator().manual_seed(3)
     n = case.surface + case.near + case.uniform
@@ -70,14 +71,14 @@ def values_and_inputs(case: LossCase, dtype: torch.dtype) -> tuple[list[Tensor],
 
 
 def _weighted_normals(values: Tensor) -> Tensor:
-    """Normals (n, 3) of lengths above 0, the weights, from normal draws (n, 4); some weigh nothing."""
+    """Normals (n, 3) whose lengths are the weights, from random numbers (n, 4); some weights are 0."""
     return normalize(values[:, :3]) * values[:, 3:].clamp_min(0)
 
 
 def losses_and_gradients(
     case: LossCase, compute: Callable[..., tuple[Tensor, Tensor]], dtype: torch.dtype = torch.float32
 ) -> dict[str, Tensor]:
-    """Total, terms and the gradients of the total to u, gradient and Laplacian."""
+    """Total and terms of the loss, and the gradients of the total with respect to u, gradient and Laplacian."""
     values, inputs = values_and_inputs(case, dtype)
     weights = WEIGHTS.model_copy(update=case.weights)
     total, terms = compute(*values, inputs, weights, ViscosityConfig(**case.options))
@@ -94,7 +95,7 @@ def reference(
     weights: LossConfig,
     viscosity: ViscosityConfig,
 ) -> tuple[Tensor, Tensor]:
-    """The same by the functions of `fastsdf.training.losses`."""
+    """Total and terms of the loss, computed by the functions of `fastsdf.training.losses`."""
     s, m = len(inputs.normals), len(inputs.near_lower)
     parts = (slice(0, s), slice(s, None))
     on, off = (Stencil(sdf[p], gradient[p], laplacian[p]) for p in parts)

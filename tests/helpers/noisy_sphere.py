@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A scanned sphere with uneven points, positions near it, and its exact distance."""
+"""A scanned sphere with uneven points, query points near it, and its exact signed distance."""
 
 import numpy as np
 import torch
@@ -7,12 +7,12 @@ from torch import Tensor
 
 from fastsdf.prepare.prepared_scan import Support
 
-SPACING = 0.02
-RADIUS = 0.4
+SPACING = 0.02  # mean distance of points, metres
+RADIUS = 0.4  # metres
 
 
 def sphere_support(seed: int = 0, count: int = 3000) -> Support:
-    """Random points of a sphere, some of them off it, with uneven spacing and normal_weight."""
+    """Noisy points on a sphere with different spacings and normal weights."""
     rng = np.random.default_rng(seed)
     normals = rng.standard_normal((count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -21,8 +21,8 @@ def sphere_support(seed: int = 0, count: int = 3000) -> Support:
     return Support(points, normals, spacing, 0.003, normal_weight=rng.choice([0.15, 0.6, 1.0, 5.0], count))
 
 
-def places(count: int = 37, seed: int = 1) -> tuple[Tensor, Tensor]:
-    """Points near the sphere with normals near its own."""
+def query_points(count: int = 37, seed: int = 1) -> tuple[Tensor, Tensor]:
+    """Points (count, 3) near the sphere, and unit normals (count, 3) near its normals."""
     rng = np.random.default_rng(seed)
     normals = rng.standard_normal((count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -32,4 +32,5 @@ def places(count: int = 37, seed: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def sdf(x: Tensor) -> Tensor:
+    """Signed distance (n,) of points (n, 3) to the sphere, negative inside."""
     return x.norm(dim=1) - RADIUS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every synthetic scene must keep to."""
+"""Checks that every synthetic scene must pass."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from fastsdf.synthetic.scene import Scene
 
 
 def check_stations(scene: Scene) -> None:
-    """Stations stand 30 cm from everything, and rays all around them end on the fronts of faces."""
+    """Stations keep 30 cm from all surfaces, and rays in all directions hit front faces."""
     rays = RayScene(scene.mesh)
     assert (rays.distance(scene.stations) > 0.3).all()
     directions = np.random.default_rng(0).standard_normal((20_000, 3))

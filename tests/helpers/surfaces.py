@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Meshes of numpy arrays as meshes of tensors, for the tests."""
+"""Converts meshes from numpy arrays to tensors, for the tests."""
 
 import torch
 
@@ -8,7 +8,7 @@ from fastsdf.meshing import Surface
 
 
 def as_surface(mesh: TriangleMesh, device: str = "cpu") -> Surface:
-    """A mesh on a device, with all it carries."""
+    """A mesh on a device, with its normals, colours and attributes."""
     normals, colors = (None if x is None else torch.tensor(x, device=device) for x in (mesh.normals, mesh.colors))
     attributes = {name: torch.tensor(values, device=device) for name, values in mesh.attributes.items()}
     vertices, faces = torch.tensor(mesh.vertices, device=device), torch.tensor(mesh.faces, device=device)

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""LAS files in memory and columns of E57 scans."""
+"""Makes LAS files in memory and the columns of E57 scans."""
 
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-UTM = np.array([4e5, 5e6, 100.0])
+UTM = np.array([4e5, 5e6, 100.0])  # metres; typical UTM coordinates
 
 
 def las_of(laspy: ModuleType, world: np.ndarray, point_format: int = 7, version: str = "1.4") -> Any:
-    """A LAS file in memory with millimetre steps about a large offset."""
+    """A LAS file in memory with steps of 1 mm and a large offset."""
     header = laspy.LasHeader(point_format=point_format, version=version)
     header.scales, header.offsets = np.full(3, 0.001), UTM
     las = laspy.LasData(header)
@@ -19,7 +19,7 @@ def las_of(laspy: ModuleType, world: np.ndarray, point_format: int = 7, version:
 
 
 def e57_columns(points: np.ndarray, shade: int = 7) -> dict[str, np.ndarray]:
-    """The columns of one scan with grey colours."""
+    """The columns of an E57 scan with grey colours."""
     columns = dict(zip(("cartesianX", "cartesianY", "cartesianZ"), points.T.copy(), strict=True))
     gray = np.full(len(points), shade, dtype=np.uint8)
     return columns | dict.fromkeys(("colorRed", "colorGreen", "colorBlue"), gray)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""tiny-cuda-nn's rules for a grid (grid.h, common_device.h of version 2.0), transcribed to numpy's float32 and uint32.
+"""The grid layout of tiny-cuda-nn 2.0 (grid.h, common_device.h), transcribed to float32 and uint32 of numpy.
 
-Independent of `fastsdf.field.hash_grid`: the tests hold `GridSpec` and the adapter against these.
+This is independent of `fastsdf.field.hash_grid`; the tests compare `GridSpec` and the adapter with it.
 """
 
 from typing import Any
@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 
 F32, U32 = np.float32, np.uint32
-PRIMES = (1, 2654435761, 805459861)
-LARGEST_DENSE = 0x659
+PRIMES = (1, 2654435761, 805459861)  # of the spatial hash
+LARGEST_DENSE = 0x659  # nodes across; the cube of a larger number does not fit in 32 bits
 
 
 def grid_scale(level: int, config: dict[str, Any], exp2_error: float = 0.0) -> np.float32:
-    """Scale of a level; ``exp2_error``, relative, is that of a device's exp2 (which is exact for whole numbers)."""
+    """Scale of a level; ``exp2_error`` is the relative error of exp2 on a device, except at whole numbers."""
     exponent = F32(level) * np.log2(F32(config["per_level_scale"]))
     power = np.exp2(exponent) * F32(1 if exponent == np.round(exponent) else 1 + exp2_error)
     return F32(power * F32(config["base_resolution"]) - F32(1))
 
 
 def grid_resolution(scale: np.float32) -> int:
-    """Nodes across a level."""
+    """Number of nodes across a level."""
     return int(np.ceil(scale)) + 1
 
 
 def offset_table(config: dict[str, Any], exp2_error: float = 0.0) -> list[int]:
-    """First entry of each level, and the total."""
+    """Index of the first entry of each level, followed by the total number of entries."""
     offsets = [0]
     for level in range(config["n_levels"]):
         resolution = grid_resolution(grid_scale(level, config, exp2_error))
@@ -37,13 +37,13 @@ def offset_table(config: dict[str, Any], exp2_error: float = 0.0) -> list[int]:
 
 
 def is_hashed(size: int, resolution: int) -> bool:
-    """Whether a level of so many entries and nodes across is hashed."""
+    """Whether a level with ``size`` entries and ``resolution`` nodes across is hashed."""
     stride = resolution**3 if resolution <= LARGEST_DENSE else 0xFFFFFFFF
     return size < stride
 
 
 def grid_index(nodes: np.ndarray, size: int, resolution: int) -> np.ndarray:
-    """Entries (n,) of integer nodes (n, 3) within a level."""
+    """Indices (n,) of integer nodes (n, 3) within a level."""
     x, y, z = nodes.astype(np.int64).astype(U32).T
     if is_hashed(size, resolution):
         index = x ^ (y * U32(PRIMES[1])) ^ (z * U32(PRIMES[2]))
@@ -53,7 +53,7 @@ def grid_index(nodes: np.ndarray, size: int, resolution: int) -> np.ndarray:
 
 
 def encode(x: np.ndarray, params: np.ndarray, config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features (n, levels * features) of points (n, 3) float32, with the entries (n, levels, 8) and their weights."""
+    """Features (n, levels * features) of points (n, 3) float32, entry indices (n, levels, 8) and their weights."""
     levels, features, offsets = config["n_levels"], config["n_features_per_level"], offset_table(config)
     table = params.reshape(-1, features)
     rows = np.empty((len(x), levels, 8), np.int64)

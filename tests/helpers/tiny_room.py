@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A coloured box room with a gap in its floor, for the tests that share one tiny fit."""
+"""A coloured box room with a gap in the floor, for the tests that share one tiny fit."""
 
 from dataclasses import replace
 
@@ -8,9 +8,10 @@ import numpy as np
 from fastsdf.geometry import PointCloud
 from tests.helpers.cli_runs import SIZE_M, box_room
 
+# RGB of the six sides of the room
 PALETTE = np.array([[200, 40, 40], [40, 200, 40], [40, 40, 200], [200, 200, 40], [40, 200, 200], [200, 40, 200]])
-WRONG_SHARE = 0.05
-GAP_M = (1.7, 2.3)
+WRONG_SHARE = 0.05  # of the points are white
+GAP_M = (1.7, 2.3)  # x of the strip without points in the floor, metres
 SETTINGS = {
     "device": "cpu",
     "training__steps": 90,
@@ -25,12 +26,12 @@ SETTINGS = {
 
 
 def side_of(points: np.ndarray) -> np.ndarray:
-    """Which side of the room (0 to 5) each point (n, 3) is nearest to."""
+    """The nearest side of the room (0 to 5) for each point (n, 3)."""
     return np.argmin(np.abs(np.concatenate([points, points - SIZE_M], axis=1)), axis=1)
 
 
 def coloured_room() -> PointCloud:
-    """The box room without a strip of its floor; a colour per side with noise, 5% of the points white."""
+    """The box room without a strip of the floor; every side has a colour with noise, and 5% of the points are white."""
     cloud = box_room(4000)
     rng = np.random.default_rng(1)
     colors = PALETTE[side_of(cloud.points)] + rng.normal(0, 8, cloud.points.shape)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A training batch and the settings of a step, for the tests that hold a fused step against `fastsdf.training.step`."""
+"""A training batch and the settings of a step, for the tests that compare a fused step with the reference."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ SETTINGS = StepSettings(0.3, 3.4, 4, 0.4, 0.02, 0.013, 1.0)
 
 
 class StepCase(NamedTuple):
-    """Numbers of points of each kind, and the options of the viscosity."""
+    """Numbers of surface, near and uniform points, and settings of the viscosity."""
 
     counts: tuple[int, int, int]
     options: dict[str, Any]
@@ -33,7 +33,7 @@ STEP_CASES = {
 
 
 def batch_of(case: StepCase) -> TrainBatch:
-    """Random points with what is known of them, float32."""
+    """Random points with random normals, bounds and confidences, float32."""
     generator = torch.Generator().manual_seed(5)
     s, m, k = case.counts
 
@@ -48,12 +48,12 @@ def batch_of(case: StepCase) -> TrainBatch:
 
 
 def step_field(backend: Backend) -> HashGridSDF:
-    """The field of the step."""
+    """The field that the step trains."""
     return field_for(FIELD, backend)
 
 
 def terms_and_gradients(field: HashGridSDF, case: StepCase, fused: bool) -> dict[str, Tensor]:
-    """Total and terms of the step, and the gradients of the total to the field's parameters."""
+    """Total and terms of the loss, and the gradients of the total with respect to the parameters of the field."""
     config = FitConfig(viscosity=ViscosityConfig(**case.options))
     batch = TrainBatch(*(a.to(field.table.dtype) for a in batch_of(case)))
     if fused:

@@ -78,7 +78,7 @@ def test_units_that_cannot_be_are_refused(tmp_path: Path) -> None:
     scan = write_scan(tmp_path, box_room(300))
     with pytest.raises(InputError, match="unknown unit 'parsec'; give one of m, cm, mm, ft, in"):
         read_point_cloud(scan, units="parsec")
-    with pytest.raises(InputError, match="folders of depth images state their own units"):
+    with pytest.raises(InputError, match="folders of depth images define their own units"):
         read_point_cloud(tmp_path, units="mm")
     with pytest.raises(ScanError):
         read_point_cloud(tmp_path / "none.ply", units="mm")

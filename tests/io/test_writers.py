@@ -125,7 +125,7 @@ def test_stale_sidecar_is_removed_and_damaged_one_is_refused(tmp_path):
 
 
 def test_refused_input(tmp_path):
-    with pytest.raises(InputError, match=r"unknown mesh suffix '\.fbx', known are \.ply, \.obj, \.glb, \.stl"):
+    with pytest.raises(InputError, match=r"unknown mesh suffix '\.fbx'; give one of \.ply, \.obj, \.glb, \.stl"):
         write_mesh(sphere(), tmp_path / "m.fbx")
     with pytest.raises(InputError, match="no faces, nothing to write"):
         write_mesh(TriangleMesh(np.zeros((3, 3)), np.zeros((0, 3), dtype=np.int64)), tmp_path / "m.ply")

@@ -58,7 +58,7 @@ def test_the_smallest_turn_is_taken() -> None:
 
 def test_walls_without_a_floor_are_refused() -> None:
     walls = TriangleMesh(np.array([[0.0, 0, 0], [0, 1, 0], [0, 0, 1]]), np.array([[0, 1, 2]]))
-    with pytest.raises(MeshingError, match="no face looks up"):
+    with pytest.raises(MeshingError, match="no face points up"):
         floor_alignment(walls)
 
 

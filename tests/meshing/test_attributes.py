@@ -158,8 +158,8 @@ def test_ply_holds_attributes_and_other_formats_leave_them_out(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"x": np.zeros(9)}, "needs a name of its own"),
-        ({"two words": np.zeros(9)}, "needs a name of its own"),
+        ({"x": np.zeros(9)}, "needs an unused name"),
+        ({"two words": np.zeros(9)}, "needs an unused name"),
         ({"a": np.zeros(8)}, r"'a' must be \(9,\) numbers"),
         ({"a": np.zeros((9, 2))}, r"'a' must be \(9,\) numbers"),
         ({"a": np.array(["b"] * 9)}, r"'a' must be \(9,\) numbers"),

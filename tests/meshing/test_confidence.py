@@ -9,7 +9,7 @@ from torch import Tensor
 from fastsdf.meshing import confidence
 from fastsdf.meshing.discs import NEIGHBOURS, Discs, make_discs, nearest_discs
 from fastsdf.prepare.prepared_scan import Support
-from tests.helpers.noisy_sphere import RADIUS, places, sdf, sphere_support
+from tests.helpers.noisy_sphere import RADIUS, query_points, sdf, sphere_support
 
 
 def features(support: Support, at: Tensor, normals: Tensor, field=sdf) -> np.ndarray:
@@ -50,7 +50,7 @@ def plain_features(support: Support, place: np.ndarray, normal: np.ndarray) -> n
 
 
 def test_features_are_those_of_the_definitions() -> None:
-    support, (at, normals) = sphere_support(), places()
+    support, (at, normals) = sphere_support(), query_points()
     found = features(support, at, normals)
     assert found.shape == (37, confidence.FEATURES) and found.dtype == np.float32
     expected = [plain_features(support, *row) for row in zip(at.numpy(), normals.numpy(), strict=True)]
@@ -58,7 +58,7 @@ def test_features_are_those_of_the_definitions() -> None:
 
 
 def test_features_do_not_depend_on_frame_and_unit() -> None:
-    support, (at, normals) = sphere_support(), places()
+    support, (at, normals) = sphere_support(), query_points()
     turn = np.linalg.qr(np.random.default_rng(3).standard_normal((3, 3)))[0]
     shift, factor = np.array([4e5, 5e6, 100.0]), 39.37
     there = Support(

@@ -113,7 +113,7 @@ def test_bad_sizes_are_named(room: FittedField, monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(InputError, match="a larger voxel size or a narrower band"):
         room.sample_grid(0.1, 0.1)
     grid = DistanceGrid(np.zeros(3), 0.1, np.zeros((2, 2, 2), np.float32))
-    with pytest.raises(InputError, match=r"unknown grid suffix '\.raw', known are \.npz, \.vdb"):
+    with pytest.raises(InputError, match=r"unknown grid suffix '\.raw'; give one of \.npz, \.vdb"):
         write_grid(grid, tmp_path / "a.raw")
 
 

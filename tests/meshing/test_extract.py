@@ -133,10 +133,10 @@ def test_random_signs_give_a_closed_surface(density: float) -> None:
         inside = (node < 16).all(axis=1)
         return np.where(inside, grid[tuple(np.minimum(node, 15).T)], 1.0)
 
-    places = block.places(
+    cells = block.cell_indices(
         torch.arange(64).repeat_interleave(64), torch.cartesian_prod(*[torch.arange(4)] * 3).repeat(64, 1)
     )
-    patch = march(block, places, on_tensors(field))
+    patch = march(block, cells, on_tensors(field))
     assert len(patch.faces) > 1000
     assert_closed(patch.faces.long().numpy())
     assert ((patch.ends[:, 0] < 0) != (patch.ends[:, 1] < 0)).all()

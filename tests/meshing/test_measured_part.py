@@ -23,7 +23,7 @@ def confidence(mesh: TriangleMesh, support: Support, spacings: float = 1.5) -> n
     surface, height = as_surface(mesh), float(mesh.vertices[0, 2])
     assert surface.normals is not None
     discs = make_discs(support, spacings, 3.0, "cpu")
-    return trim.look_up(surface.vertices, surface.normals, discs, lambda x: x[:, 2] - height)[0].numpy()
+    return trim.confidence_and_colors(surface.vertices, surface.normals, discs, lambda x: x[:, 2] - height)[0].numpy()
 
 
 def inner(mesh: TriangleMesh) -> np.ndarray:

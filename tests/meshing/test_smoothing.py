@@ -90,5 +90,5 @@ def test_pairs_of_faces_share_an_edge() -> None:
 
 @pytest.mark.parametrize("rounds", [-1, 101])
 def test_bad_rounds_are_named(noisy: TriangleMesh, rounds: int) -> None:
-    with pytest.raises(InputError, match=f"the rounds of smoothing are {rounds}; give 0 to 100"):
+    with pytest.raises(InputError, match=f"the number of smoothing rounds is {rounds}; give 0 to 100"):
         smooth(noisy, rounds)

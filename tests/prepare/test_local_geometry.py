@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scan says about itself: how even its noise is."""
+"""Statistics of a scan: how even its noise is."""
 
 from fastsdf.prepare.local_geometry import measure_local_geometry
 from tests.helpers.noisy_walls import wall_and_air

@@ -83,7 +83,7 @@ def test_an_even_scan_keeps_its_points_and_their_attributes() -> None:
     assert np.abs(points[row] - measured.kept.points).max() < 0.002
 
 
-def test_too_few_points_on_surfaces_are_no_scan() -> None:
+def test_too_few_points_on_surfaces_are_an_error() -> None:
     rng = np.random.default_rng(4)
     wall = np.column_stack([rng.uniform(0, 0.3, (92, 2)), 0.001 * rng.normal(size=92)])
     strays = np.column_stack([rng.uniform(0, 0.3, (12, 2)), rng.uniform(0.05, 0.15, 12)])

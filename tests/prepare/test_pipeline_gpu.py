@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from fastsdf.config.loading import load_config
 from fastsdf.meshing.discs import make_discs
-from fastsdf.meshing.measured_part import look_up
+from fastsdf.meshing.measured_part import confidence_and_colors
 from fastsdf.numerics.eigen3x3 import smallest_eigenpair
 from fastsdf.numerics.quantiles import median, nearest_quantiles, quantiles
 from fastsdf.prepare.normalize import fit_transform
@@ -26,7 +26,7 @@ from fastsdf.training.sampling import Sampler
 from tests.helpers.cli_runs import box_room
 from tests.helpers.kernel_cases import check_neighbours, clearance_of, neighbour_cases, occupied_voxels, rays
 from tests.helpers.noisy_rooms import partial_view
-from tests.helpers.noisy_sphere import places, sdf, sphere_support
+from tests.helpers.noisy_sphere import query_points, sdf, sphere_support
 
 pytestmark = [
     pytest.mark.gpu,
@@ -119,12 +119,12 @@ def test_the_pool_lies_where_that_of_the_cpu_lies() -> None:
 
 
 def test_confidence_and_colours_are_those_of_the_cpu() -> None:
-    support, (at, normals) = sphere_support(count=40_000), places(70_001)
+    support, (at, normals) = sphere_support(count=40_000), query_points(70_001)
     colors = np.random.default_rng(2).integers(0, 256, (len(support.points), 3), dtype=np.uint8)
     found = []
     for device in ("cpu", "cuda"):
         discs = make_discs(replace(support, colors=colors), 1.5, 3.0, device)
-        confidence, painted = look_up(at.to(device), normals.to(device), discs, sdf)
+        confidence, painted = confidence_and_colors(at.to(device), normals.to(device), discs, sdf)
         assert painted is not None
         found.append((confidence.cpu().numpy(), painted.cpu().numpy()))
     apart = np.abs(found[1][0] - found[0][0])
@@ -132,10 +132,10 @@ def test_confidence_and_colours_are_those_of_the_cpu() -> None:
     assert np.mean((found[1][1] != found[0][1]).any(1)) < 1e-3
 
 
-def test_sides_seen_are_those_of_the_cpu() -> None:
+def test_visible_sides_are_those_of_the_cpu() -> None:
     points, air = partial_view()
     at, normals = torch.from_numpy(points), torch.from_numpy(air)
-    seen, places = visible_sides(occupancy(at, 0.06), at, normals)
-    on_gpu, found = visible_sides(occupancy(at.cuda(), 0.06), at.cuda(), normals.cuda())
-    assert places == found
+    seen, count = visible_sides(occupancy(at, 0.06), at, normals)
+    on_gpu, count_on_gpu = visible_sides(occupancy(at.cuda(), 0.06), at.cuda(), normals.cuda())
+    assert count == count_on_gpu
     assert ((on_gpu.cpu() - seen).abs() > 1e-6).double().mean() < 1e-3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Neighbours and the other kernels that prepare a scan, in Triton's interpreter and on the CPU, against brute force."""
+"""The spatial kernels, in Triton's interpreter and on the CPU, against brute force."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -21,18 +21,18 @@ needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="triton is
 
 @pytest.fixture(scope="module")
 def interpreted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the kernels give in the interpreter; see `interpreted_kernels.main`."""
+    """Results of the kernels in the interpreter; see `interpreted_kernels.main`."""
     return interpreted_by("interpreted_kernels", tmp_path_factory.mktemp("kernels"))
 
 
 @needs_triton
 @pytest.mark.parametrize("name", neighbour_cases())
-def test_the_walk_through_the_boxes_finds_the_nearest_points(interpreted, name: str) -> None:
+def test_the_box_tree_finds_the_nearest_points(interpreted, name: str) -> None:
     check_neighbours(*neighbour_cases()[name], *interpreted["neighbours"][name])
 
 
 @pytest.mark.parametrize("name", neighbour_cases())
-def test_the_tree_of_the_host_finds_the_nearest_points(name: str) -> None:
+def test_the_kd_tree_on_the_cpu_finds_the_nearest_points(name: str) -> None:
     points, queries, count = neighbour_cases()[name]
     index = point_index(torch.from_numpy(points))
     assert isinstance(index, TreeIndex)
@@ -80,6 +80,6 @@ def test_smallest_eigenpairs_are_those_of_lapack(
     assert np.abs((axes[:, :, 0] * vectors).sum(1))[apart & (size > 0)] == pytest.approx(1.0, abs=1e-9)
 
 
-def test_equal_eigenvalues_are_no_trouble() -> None:
+def test_equal_eigenvalues_are_handled() -> None:
     values, vectors = jacobi_eigenpair(2.5 * torch.eye(3, dtype=torch.float64).expand(4, 3, 3))
     assert (values == 2.5).all() and (vectors.norm(dim=1) == 1).all()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Solids, rooms, the virtual scanner, and the scan that ships in data/."""
+"""Solids, rooms, the virtual scanner, and the shipped scan in data/."""
 
 import subprocess
 import sys
@@ -110,7 +110,7 @@ def test_a_room_is_made_of_closed_solids(room: Scene) -> None:
     assert np.allclose(room.mesh.vertices.min(axis=0), -0.2)
 
 
-def test_stations_stand_in_free_air_and_the_shell_is_closed(room: Scene) -> None:
+def test_stations_lie_in_free_air_and_the_shell_is_closed(room: Scene) -> None:
     check_stations(room)
 
 
@@ -189,7 +189,7 @@ def test_surface_samples_are_area_uniform_and_lie_on_the_mesh() -> None:
 
 
 @pytest.mark.open3d
-def test_the_shipped_room_is_small_and_can_be_made_again() -> None:
+def test_the_shipped_room_is_small_and_reproducible() -> None:
     scene, cloud = bundled_room()
     stored, truth = read_point_cloud(DATA / "room.ply"), read_mesh(DATA / "room_gt.ply")
     assert all(path.stat().st_size < 3_000_000 for path in DATA.iterdir())

@@ -194,7 +194,7 @@ def test_a_written_case_reads_back(case: Case, tmp_path: Path) -> None:
 
 def test_every_scene_can_be_named_and_bad_settings_are_refused() -> None:
     assert set(SCENES) == {"room", "apartment", "corridor", "staircase"}
-    with pytest.raises(InputError, match="unknown scene 'cellar', known are: room"):
+    with pytest.raises(InputError, match="unknown scene 'cellar'; give one of room"):
         make_case(CaseSettings("cellar"))
     for wrong in ({"missing": -1}, {"stations": 0}, {"truth_samples": 0}):
         with pytest.raises(InputError, match="out of range"):

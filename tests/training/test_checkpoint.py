@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A field trained on one backend is the same field on every other, and its training goes on there."""
+"""A field trained on one backend is the same field on every other, and its training can resume there."""
 
 import dataclasses
 import sys
@@ -114,7 +114,7 @@ def test_a_table_that_would_mean_another_field_says_so(runs: dict[str, RunFolder
 
 
 def test_a_fit_resumes_on_another_type_of_device(runs: dict[str, RunFolder], tmp_path: Path) -> None:
-    """A checkpoint of a GPU holds the state of a generator that a CPU cannot take; samples then come from a new seed."""
+    """A CPU cannot restore the state of a GPU's generator; samples are then drawn from a new seed."""
     content = read_checkpoint(runs["torch"].checkpoint)
     content["config"]["device"], content["generator"] = "cuda", torch.zeros(16, dtype=torch.uint8)
     torch.save(content, tmp_path / "checkpoint.pt")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Intervals of near targets: no normal counts for more than full certainty, however much it weighs elsewhere."""
+"""Intervals of near targets: a normal weight above 1 counts as 1."""
 
 import torch
 
@@ -17,5 +17,5 @@ def test_one_heavy_normal_does_not_make_its_neighbours_certain() -> None:
     index = point_index(points)
     gap = index.query(sample, 1)[0][0, 0]
     lower, upper, _ = disc_distance(sample, index, normals, 1e3 * ones, ones, weight)  # all eight count alike
-    sure = (7 * 0.15 + 1) / 8
-    torch.testing.assert_close((upper - lower)[0], 2 * (1 - sure) * gap, rtol=1e-5, atol=0)
+    mean_weight = (7 * 0.15 + 1) / 8
+    torch.testing.assert_close((upper - lower)[0], 2 * (1 - mean_weight) * gap, rtol=1e-5, atol=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The training loop: it repeats, resumes, stops, refuses non-finite losses, and finds a sphere."""
+"""The training loop is repeatable, resumes, stops, rejects non-finite losses, and fits a sphere."""
 
 import copy
 from typing import Any

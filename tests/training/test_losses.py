@@ -58,8 +58,8 @@ def test_the_normal_term_minds_the_sign_as_far_as_it_is_known(
 
 
 def test_a_normal_weighs_as_much_as_it_is_long() -> None:
-    gradient, sure = _tensor([(1, 0, 1), (0, 1, 1)]), _tensor([0.4, 0.4])
-    found = losses.normal_loss(gradient, _tensor([(0, 0, 0.5), (0, 0, 3)]), sure)
+    gradient, confidence = _tensor([(1, 0, 1), (0, 1, 1)]), _tensor([0.4, 0.4])
+    found = losses.normal_loss(gradient, _tensor([(0, 0, 0.5), (0, 0, 3)]), confidence)
     assert found.item() == pytest.approx(3.5 / 2 * (1 - math.sqrt(0.5)))
 
 

@@ -41,12 +41,12 @@ def scattered_square(count: int, spacing: float, height: float = 0.0, seed: int 
 def distances(
     samples: np.ndarray, points: np.ndarray, normals: np.ndarray, spacing: float = 0.02, confidence: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    places, points, normals = (torch.from_numpy(a) for a in (samples, points, normals))
+    at, points, normals = (torch.from_numpy(a) for a in (samples, points, normals))
     same = torch.ones(len(points), dtype=torch.float64)
-    lower, upper, sure = disc_distance(places, point_index(points), normals, spacing * same, confidence * same, same)
-    past = -lower - KNOWN_DEPTH_SPACINGS * spacing
-    torch.testing.assert_close(upper, torch.where(past > 0, past, lower), rtol=0, atol=1e-12)
-    return lower.numpy(), sure.numpy()
+    lower, upper, found = disc_distance(at, point_index(points), normals, spacing * same, confidence * same, same)
+    beyond = -lower - KNOWN_DEPTH_SPACINGS * spacing
+    torch.testing.assert_close(upper, torch.where(beyond > 0, beyond, lower), rtol=0, atol=1e-12)
+    return lower.numpy(), found.numpy()
 
 
 @pytest.mark.parametrize("confidence", [1.0, 0.25, 0.0])
@@ -55,9 +55,9 @@ def test_disc_distance_is_exact_on_a_plane(normal: np.ndarray, confidence: float
     points = scattered_square(2000, 0.02)
     points[:, 2] = -(points[:, 0] * normal[0] + points[:, 1] * normal[1]) / normal[2]
     samples = points[:500] + np.random.default_rng(1).normal(0, 0.02, (500, 3))
-    found, normal_weight = distances(samples, points, np.tile(normal, (2000, 1)), confidence=confidence)
+    found, found_confidence = distances(samples, points, np.tile(normal, (2000, 1)), confidence=confidence)
     np.testing.assert_allclose(found, samples @ normal, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(normal_weight, confidence, atol=1e-12)
+    np.testing.assert_allclose(found_confidence, confidence, atol=1e-12)
 
 
 @pytest.mark.parametrize("outwards", [1.0, -1.0])
@@ -100,40 +100,40 @@ def test_near_targets_lie_around_the_points_drawn() -> None:
 
 
 @pytest.mark.parametrize("normal_weight", [0.0, 0.25, 1.0, 4.0])
-def test_an_untrusted_normal_leaves_an_interval_that_the_nearest_point_bounds(normal_weight: float) -> None:
+def test_a_low_normal_weight_gives_an_interval_that_the_nearest_point_bounds(normal_weight: float) -> None:
     points = torch.from_numpy(scattered_square(2000, 0.02))
-    places = points[:300] + 0.02 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    samples = points[:300] + 0.02 * torch.randn(300, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     same, index = torch.ones(2000, dtype=torch.float64), point_index(points)
     normals = torch.tensor(UP).double().expand(2000, 3)
-    lower, upper, _ = disc_distance(places, index, normals, 0.02 * same, same, normal_weight * same)
-    gap, sure = index.query(places, 1)[0][:, 0], min(normal_weight, 1.0)
-    front = places[:, 2] > 0
-    torch.testing.assert_close((upper - lower)[front], 2 * (1 - sure) * gap[front], rtol=0, atol=1e-12)
-    torch.testing.assert_close((upper + lower)[front] / 2, sure * places[front, 2], rtol=0, atol=1e-12)
-    torch.testing.assert_close(lower, sure * places[:, 2] - (1 - sure) * gap, rtol=0, atol=1e-12)
-    assert (lower <= places[:, 2] + 1e-12).all() and (upper >= places[:, 2] - 1e-12).all()
+    lower, upper, _ = disc_distance(samples, index, normals, 0.02 * same, same, normal_weight * same)
+    gap, weight = index.query(samples, 1)[0][:, 0], min(normal_weight, 1.0)
+    front = samples[:, 2] > 0
+    torch.testing.assert_close((upper - lower)[front], 2 * (1 - weight) * gap[front], rtol=0, atol=1e-12)
+    torch.testing.assert_close((upper + lower)[front] / 2, weight * samples[front, 2], rtol=0, atol=1e-12)
+    torch.testing.assert_close(lower, weight * samples[:, 2] - (1 - weight) * gap, rtol=0, atol=1e-12)
+    assert (lower <= samples[:, 2] + 1e-12).all() and (upper >= samples[:, 2] - 1e-12).all()
 
 
 def test_behind_a_surface_a_thin_solid_may_end() -> None:
     points = torch.from_numpy(scattered_square(2000, 0.02))
     depth = torch.tensor([0.004, 0.006, 0.03], dtype=torch.float64)
-    places = torch.stack([points[0, 0].expand(3), points[0, 1].expand(3), -depth], 1)
+    samples = torch.stack([points[0, 0].expand(3), points[0, 1].expand(3), -depth], 1)
     same, normals = torch.ones(2000, dtype=torch.float64), torch.tensor(UP).double().expand(2000, 3)
-    lower, upper, _ = disc_distance(places, point_index(points), normals, 0.02 * same, same, same)
+    lower, upper, _ = disc_distance(samples, point_index(points), normals, 0.02 * same, same, same)
     torch.testing.assert_close(lower, -depth, rtol=0, atol=1e-12)
     expected = torch.tensor([-0.004, 0.001, 0.025], dtype=torch.float64)  # from a depth of a quarter spacing, 5 mm, on
     torch.testing.assert_close(upper, expected, rtol=0, atol=1e-12)
 
 
-def test_rays_say_where_the_air_is_and_how_far_the_surface_can_be() -> None:
+def test_rays_bound_the_distance_to_the_surface_from_the_air() -> None:
     board = scattered_square(4000, 0.01, 0.0)
     behind = scattered_square(4000, 0.01, -1.0, seed=1) + np.array([2.0, 0.0, 0.0])
     points = torch.from_numpy(np.concatenate([board, behind]))
     views = torch.tensor([-1.0, 0.0, 3.0]) - points
     spacing, generator = torch.full((8000,), 0.01, dtype=torch.float64), torch.Generator().manual_seed(0)
     drawn = torch.randint(8000, (20_000,), generator=generator)
-    places = torch.rand(20_000, generator=generator, dtype=torch.float64)
-    near = free_targets(point_index(points), views, spacing, drawn, places)
+    ray_positions = torch.rand(20_000, generator=generator, dtype=torch.float64)
+    near = free_targets(point_index(points), views, spacing, drawn, ray_positions)
     truth = torch.cdist(near.points.double(), points).amin(1)
     torch.testing.assert_close(near.upper.double(), truth, rtol=1e-5, atol=1e-6)
     assert near.upper.max() < 4 * 0.01 and not near.lower.any() and (near.confidence == 1).all()

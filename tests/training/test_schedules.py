@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastsdf.config.models import LevelsConfig, RateConfig, ViscosityConfig
+from fastsdf.config.training_models import LevelsConfig, RateConfig, ViscosityConfig
 from fastsdf.training.schedules import PAPER_VISCOSITY, active_levels, piecewise_linear, rate_factor, viscosity
 
 KNOTS = ((0.2, 1.0), (0.4, 0.5), (0.8, 0.1))

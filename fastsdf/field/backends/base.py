@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a compute backend must offer, and what it declares about itself.
+"""Defines the protocol of a compute backend, and what a backend declares about itself.
 
 A backend is a set of pure functions over the weights of `fastsdf.field.network.HashGridSDF` (one table in the layout of
-`fastsdf.field.hash_grid.GridSpec`), so a checkpoint trained on one backend loads on every other.
+`fastsdf.field.hash_grid.GridSpec`). A checkpoint trained with one backend can therefore be loaded with any other.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,21 +17,22 @@ from fastsdf.field.hash_grid import GridSpec
 
 
 def any_grid(grid: GridSpec) -> str:
-    """No objection to a grid."""
+    """Accepts every grid: returns no reason against it."""
     return ""
 
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """Facts about a backend.
+    """Capabilities of a backend.
 
     Attributes:
-        name: what ``--backend`` calls it.
-        devices: torch device types it runs on.
-        dtypes: floating-point types it computes in.
-        max_autograd_order: highest derivative of its output that autograd can form (and still train).
-        note: what else one should know, for ``fastsdf doctor``.
-        why_not_grid: says why the backend cannot evaluate a grid; empty if it can.
+        name: its name for ``--backend``.
+        devices: torch device types that it runs on.
+        dtypes: floating-point types that it computes in.
+        max_autograd_order: highest order of derivatives of its output, with respect to points and weights together,
+            that autograd can compute.
+        note: remark for ``fastsdf doctor``.
+        why_not_grid: returns the reason why the backend cannot evaluate a grid; empty if it can.
     """
 
     name: str
@@ -43,21 +44,21 @@ class BackendInfo:
 
 
 class Backend(Protocol):
-    """The narrow protocol of a backend."""
+    """The functions that every backend has."""
 
     @property
     def info(self) -> BackendInfo:
-        """What the backend can do."""
+        """Capabilities of the backend."""
         ...
 
     def encode(self, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
-        """Interpolated features of the first ``num_levels`` levels.
+        """Computes the interpolated features of the first ``num_levels`` levels.
 
         Args:
-            x: (n, 3) points of the unit cube.
+            x: (n, 3) points in the unit cube.
             table: (grid.num_entries, features_per_level) entries of all levels.
             grid: layout of the table.
-            num_levels: levels to evaluate, 1 to grid.num_levels.
+            num_levels: number of levels to evaluate, 1 to grid.num_levels.
 
         Returns:
             (n, num_levels * features_per_level) features, level by level.
@@ -66,14 +67,14 @@ class Backend(Protocol):
 
 
 class FieldWeights(NamedTuple):
-    """All weights of a field and what they mean.
+    """All weights of a field and the sizes needed to evaluate them.
 
     Attributes:
         grid: layout of the table.
-        reach: half the edge of the grid's cube, which is centred at the origin of the frame of the points.
+        reach: half the edge of the grid's cube, which is centred at the origin, in the units of the points.
         table: (grid.num_entries, features_per_level).
-        layers: weight (out, in) and bias (out,) of each layer of the network on [xyz, features], input to output.
-        softplus_beta: sharpness of the softplus between the layers; 0: relu.
+        layers: weight (out, in) and bias (out,) of each layer from input to output; the input is [xyz, features].
+        softplus_beta: sharpness of the softplus between the layers; 0 means relu.
     """
 
     grid: GridSpec
@@ -84,7 +85,7 @@ class FieldWeights(NamedTuple):
 
 
 class FusedLevels(NamedTuple):
-    """The first ``count`` levels, of which the last is scaled by ``fade`` (a tensor of one element)."""
+    """The grid levels to use: the first ``count``, the last of these scaled by ``fade`` (a tensor of one element)."""
 
     count: int
     fade: Tensor
@@ -92,17 +93,17 @@ class FusedLevels(NamedTuple):
 
 @runtime_checkable
 class FusedBackend(Backend, Protocol):
-    """A backend that evaluates the whole field and its central differences at once."""
+    """A backend that evaluates the whole field and its central differences in one operation."""
 
     def evaluate(
         self, weights: FieldWeights, x: Tensor, others: Tensor, step: Tensor, levels: FusedLevels
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The field with its differences at some points, and its values alone at others.
+        """Evaluates u with gradient and Laplacian at n points, and u alone at m other points.
 
         Args:
-            weights: the field.
-            x: (n, 3) points, n may be 0.
-            others: (m, 3) points, m may be 0.
+            weights: weights of the field.
+            x: (n, 3) points; n may be 0.
+            others: (m, 3) points; m may be 0.
             step: tap distance h of the central differences, a tensor of one element.
             levels: grid levels to use.
 
@@ -115,15 +116,19 @@ class FusedBackend(Backend, Protocol):
 
 @runtime_checkable
 class ActivationBackend(Backend, Protocol):
-    """A backend with a softplus of its own."""
+    """A backend with its own implementation of softplus."""
 
     def softplus(self, x: Tensor, beta: float) -> Tensor:
-        """softplus(beta x) / beta of hidden values of any shape, differentiable once, in one of the backend's types."""
+        """softplus(beta x) / beta of values of any shape, in one of the backend's types; differentiable once."""
         ...
 
 
 def refuse_point_gradient(x: Tensor, info: BackendInfo) -> None:
-    """Raises UnsupportedDerivative if a derivative with respect to the points is wanted of a backend that has none."""
+    """Checks that no derivative with respect to the points is needed, for backends that do not have it.
+
+    Raises:
+        UnsupportedDerivative: if ``x`` requires a gradient.
+    """
     if x.requires_grad:
         raise UnsupportedDerivative(
             f"backend '{info.name}' has no derivative with respect to the points; "

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false
-"""Hash-grid encoding in numba for the CPU: about ten times as fast as torch indexing, float32 and float64.
+"""Computes the hash-grid encoding by numba on the CPU, in float32 or float64, about ten times as fast as torch.
 
-Forward runs in parallel over points, backward over levels (each level owns its part
-of the table, so no two threads write the same entry and the result does not depend on the number of threads).
+The forward pass is parallel over points, the backward pass over levels. Each level has its own part of the table, so no
+two threads write to the same entry, and the result does not depend on the number of threads.
 """
 
 from functools import cache
@@ -20,8 +20,8 @@ from fastsdf.field.backends.numba_softplus import Softplus
 from fastsdf.field.hash_grid import HASH_PRIMES, GridSpec
 
 _PRIME_Y, _PRIME_Z = HASH_PRIMES[1], HASH_PRIMES[2]
-_BLOCK = 256
-_NOWHERE = -(2**62)
+_BLOCK = 256  # points per task; chosen: consecutive points share cells, and there are enough tasks for all cores
+_NO_CELL = -(2**62)  # a cell index that no point has
 
 
 class NumbaBackend:
@@ -33,7 +33,7 @@ class NumbaBackend:
         """See `fastsdf.field.backends.base.Backend.encode`.
 
         Raises:
-            UnsupportedDerivative: if a derivative with respect to ``x`` is wanted.
+            UnsupportedDerivative: if ``x`` requires a gradient.
         """
         refuse_point_gradient(x, self.info)
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
@@ -46,7 +46,7 @@ class NumbaBackend:
 
 
 class _Encode(torch.autograd.Function):
-    """The encoding over arrays that share the tensors' memory, with its derivative in the table."""
+    """The encoding on arrays that share memory with the tensors; differentiable with respect to the table."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
@@ -60,7 +60,7 @@ class _Encode(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
-        """The gradient to the table."""
+        """The gradient with respect to the table."""
         (x,) = ctx.saved_tensors
         gradient = torch.zeros(ctx.shape, dtype=grads[0].dtype)
         _encode_backward(x.detach().contiguous().numpy(), grads[0].contiguous().numpy(), *ctx.layout, gradient.numpy())
@@ -69,7 +69,7 @@ class _Encode(torch.autograd.Function):
 
 @cache
 def _layout(grid: GridSpec, num_levels: int) -> tuple[np.ndarray, ...]:
-    """Per level: cells across, nodes across, entries, first entry, and whether it is dense."""
+    """Arrays with one value per level: cells across, nodes across, entries, first entry, and whether it is dense."""
     levels = range(num_levels)
     return (
         np.array([grid.scales[level] for level in levels]),
@@ -111,7 +111,10 @@ def _encode(
     dense: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Consecutive points in one cell (the taps of a stencil, mostly) share the look-up of its corners."""
+    """Writes the features of points to ``out`` (n, levels * features).
+
+    Consecutive points in the same cell, as most taps of a stencil are, share the look-up of its corners.
+    """
     n, features, levels = x.shape[0], table.shape[1], scales.shape[0]
     for block in prange((n + _BLOCK - 1) // _BLOCK):
         rows = np.empty(8, np.int64)
@@ -119,7 +122,7 @@ def _encode(
         for level in range(levels):
             scale, half, one = x.dtype.type(scales[level]), x.dtype.type(0.5), x.dtype.type(1)
             resolution, size, offset, is_dense = resolutions[level], sizes[level], offsets[level], dense[level]
-            ci, cj, ck = _NOWHERE, _NOWHERE, _NOWHERE
+            ci, cj, ck = _NO_CELL, _NO_CELL, _NO_CELL
             for p in range(block * _BLOCK, min(n, (block + 1) * _BLOCK)):
                 px, py, pz = x[p, 0] * scale + half, x[p, 1] * scale + half, x[p, 2] * scale + half
                 fx, fy, fz = np.floor(px), np.floor(py), np.floor(pz)
@@ -150,7 +153,10 @@ def _encode_backward(
     dense: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Gradient of the table; the sums of consecutive points in one cell are written once."""
+    """Adds the gradient of the table to ``out``.
+
+    The sums over consecutive points in the same cell are written once.
+    """
     n, features, levels = x.shape[0], out.shape[1], scales.shape[0]
     if n == 0:
         return
@@ -159,14 +165,14 @@ def _encode_backward(
         sums = np.zeros((features, 8), out.dtype)
         scale, half, one = x.dtype.type(scales[level]), x.dtype.type(0.5), x.dtype.type(1)
         resolution, size, offset, is_dense = resolutions[level], sizes[level], offsets[level], dense[level]
-        ci, cj, ck = _NOWHERE, _NOWHERE, _NOWHERE
+        ci, cj, ck = _NO_CELL, _NO_CELL, _NO_CELL
         for p in range(n + 1):
             q = min(p, n - 1)
             px, py, pz = x[q, 0] * scale + half, x[q, 1] * scale + half, x[q, 2] * scale + half
             fx, fy, fz = np.floor(px), np.floor(py), np.floor(pz)
             i, j, k = np.int64(fx), np.int64(fy), np.int64(fz)
             if p == n or i != ci or j != cj or k != ck:
-                if ci != _NOWHERE:
+                if ci != _NO_CELL:
                     for f in range(features):
                         for corner in range(8):
                             out[rows[corner], f] += sums[f, corner]

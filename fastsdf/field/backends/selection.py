@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which backends exist, which of them run here, and which one ``auto`` takes."""
+"""Lists the backends, tests which of them can run, and selects one for ``auto``."""
 
 import importlib
 from typing import Any
@@ -21,20 +21,20 @@ _CLASSES = {
     "torch": ("fastsdf.field.backends.torch_reference", "TorchBackend"),
 }
 BACKEND_NAMES = tuple(_CLASSES)
-_SOURCES = {"triton": "it runs on NVIDIA GPUs and comes with the CUDA builds of torch"}
+_INSTALL_HINTS = {"triton": "it runs on NVIDIA GPUs and comes with the CUDA builds of torch"}
 
 
 def load_backend(name: str) -> Backend:
-    """The backend of that name; tiny-cuda-nn is tried in a child process first.
+    """Loads the backend with this name; tiny-cuda-nn is first tested in a child process.
 
     Raises:
-        BackendUnavailable: if its package is missing, does not load, or fails the trial.
+        BackendUnavailable: if its package is missing, cannot be loaded, or fails the test.
     """
     backend_class = _load_class(name)
     problem = probe_tiny_cuda_nn() if name == "tcnn" else ""
     if problem:
         raise BackendUnavailable(
-            f"backend '{name}' cannot be loaded ({problem}); docs/guides/backends.md says how to install it, "
+            f"backend '{name}' cannot be loaded ({problem}); see docs/guides/backends.md for the installation, "
             "or use --backend torch"
         )
     return backend_class()
@@ -43,29 +43,29 @@ def load_backend(name: str) -> Backend:
 def select_backend(
     name: str, device_type: str, dtype: torch.dtype, derivative_order: int, grid: GridSpec | None = None
 ) -> tuple[Backend, str]:
-    """The backend asked for by name, or for ``auto`` the fastest that fits the rest.
+    """Selects the backend with this name, or for ``auto`` the fastest one that meets the requirements.
 
     Args:
         name: one of `BACKEND_NAMES`, or ``auto``.
         device_type: torch device type to run on.
-        dtype: float type to compute in.
-        derivative_order: highest autograd derivative of the field that training takes, see
+        dtype: floating-point type to compute in.
+        derivative_order: highest autograd derivative of the field that training needs, see the function
             `derivative_order`.
-        grid: the grid to evaluate, once it is known.
+        grid: the grid to evaluate; None if it is not known yet.
 
     Returns:
         The backend and the reason for the choice, for the report.
 
     Raises:
-        BackendUnavailable: if a backend asked for by name cannot run; ``auto`` falls back instead.
+        BackendUnavailable: if the backend with this name cannot run, or for ``auto`` if none can.
     """
-    needs = (device_type, dtype, derivative_order, grid)
+    requirements = (device_type, dtype, derivative_order, grid)
     if name != "auto":
-        return _take(name, *needs), "asked for"
+        return _load_fitting(name, *requirements), "chosen by name"
     passed_over = []
     for candidate in BACKEND_NAMES:
         try:
-            backend = _take(candidate, *needs)
+            backend = _load_fitting(candidate, *requirements)
         except BackendUnavailable as error:
             passed_over.append(str(error).partition(";")[0])
         else:
@@ -76,7 +76,7 @@ def select_backend(
 def why_not(
     info: BackendInfo, device_type: str, dtype: torch.dtype, derivative_order: int, grid: GridSpec | None = None
 ) -> str:
-    """Why a backend does not do for these arguments of `select_backend`; empty if it does."""
+    """The reason why a backend does not meet the requirements of `select_backend`; empty if it does."""
     if device_type not in info.devices:
         return f"runs on {' and '.join(info.devices)}, not on {device_type}"
     if dtype not in info.dtypes:
@@ -86,10 +86,10 @@ def why_not(
     return "" if grid is None else info.why_not_grid(grid)
 
 
-def _take(
+def _load_fitting(
     name: str, device_type: str, dtype: torch.dtype, derivative_order: int, grid: GridSpec | None = None
 ) -> Backend:
-    """The backend of that name if it fits; what it declares is checked before it is tried."""
+    """Loads the backend with this name if it meets the requirements, which is checked before it is loaded."""
     problem = why_not(_load_class(name).info, device_type, dtype, derivative_order, grid)
     if problem:
         raise BackendUnavailable(f"backend '{name}' {problem}; use --backend auto or --backend torch")
@@ -97,14 +97,14 @@ def _take(
 
 
 def _load_class(name: str) -> Any:
-    """The backend's class; its ``info`` can be read before it is tried."""
+    """The class of a backend; its ``info`` can be read before the backend is tested."""
     module, attribute = _CLASSES[name]
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, OSError, RuntimeError) as error:
-        source = _SOURCES.get(name, "install its package")
+        hint = _INSTALL_HINTS.get(name, "install its package")
         raise BackendUnavailable(
-            f"backend '{name}' cannot be loaded ({error}); {source}, or use --backend torch"
+            f"backend '{name}' cannot be loaded ({error}); {hint}, or use --backend torch"
         ) from error
 
 
@@ -113,12 +113,16 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def derivative_order(mode: Mode) -> int:
-    """Highest autograd derivative of the field that training a Laplacian formed in this mode takes."""
+    """Highest autograd derivative of the field that training needs if the Laplacian is computed in this mode."""
     return 3 if mode == "autograd" else 1
 
 
 def require_mode(mode: Mode, info: BackendInfo) -> None:
-    """Raises UnsupportedDerivative if a backend cannot train a Laplacian formed in this mode."""
+    """Checks that a backend can train with a Laplacian that is computed in this mode.
+
+    Raises:
+        UnsupportedDerivative: if it cannot.
+    """
     needed = derivative_order(mode)
     if info.max_autograd_order < needed:
         raise UnsupportedDerivative(
@@ -128,20 +132,20 @@ def require_mode(mode: Mode, info: BackendInfo) -> None:
 
 
 def check_machine(config: FitConfig) -> None:
-    """Asks for device and backend before any work.
+    """Checks that the device and the backend of a configuration can be used, before any work is done.
 
     Raises:
-        ConfigError: the device is not there.
-        BackendUnavailable: the backend asked for by name cannot run.
+        ConfigError: if the device does not exist.
+        BackendUnavailable: if the backend cannot run.
     """
     choose_backend(config, choose_device(config.device))
 
 
 def choose_backend(config: FitConfig, device: str, grid: GridSpec | None = None) -> tuple[Backend, str]:
-    """The backend of a fit on a device, for a grid if it is known, and the reason (see `select_backend`).
+    """Selects the backend of a fit on a device, and gives the reason for the choice (see `select_backend`).
 
     Raises:
-        BackendUnavailable: if a backend asked for by name cannot run here.
+        BackendUnavailable: if the backend cannot run.
     """
     dtype, order = getattr(torch, config.precision), derivative_order(config.operators.mode)
     return select_backend(config.backend, device.partition(":")[0], dtype, order, grid)

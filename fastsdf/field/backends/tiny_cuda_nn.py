@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Hash-grid encoding by tiny-cuda-nn on CUDA: float32, over the table of `fastsdf.field.network.HashGridSDF`.
+"""Computes the hash-grid encoding by tiny-cuda-nn on CUDA, in float32.
 
-The only file that imports tinycudann, and only once a grid is evaluated: a bad build of it crashes the interpreter, so
-`fastsdf.field.backends.probe` tries it in a child process first. The table is handed to tiny-cuda-nn's native module at
-each call; that module's own parameters are never used. docs/guides/backends.md says why the network is not tiny-cuda-nn's.
+This is the only file that imports tinycudann, and it does so only when a grid is evaluated: a bad build of it crashes
+the interpreter, so `fastsdf.field.backends.probe` tests it in a child process first. The table of
+`fastsdf.field.network.HashGridSDF` is passed to tiny-cuda-nn's native module in each call; the parameters of that
+module are never used. docs/guides/backends.md explains why the network is computed by torch instead of tiny-cuda-nn.
 """
 
 import math
@@ -20,29 +21,30 @@ from fastsdf.errors import BackendUnavailable
 from fastsdf.field.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.field.hash_grid import ALIGNMENT, GridSpec
 
-BATCH_GRANULARITY = 256
-MAX_FEATURES = 128  # its transposition starts a thread block of 8 threads per feature, and CUDA allows 1024
-_SCALE_ERROR = 2.0**-20  # relative, of base * growth^level: exp2 on the device, log2 on the host, their roundings
-_GROWTH_STEPS = 128  # times 2^-23: how far the finest scale may be moved, relative
+BATCH_GRANULARITY = 256  # points; tiny-cuda-nn takes multiples of it only
+MAX_FEATURES = 128  # its transposition uses thread blocks of 8 threads per feature, and CUDA allows 1024 threads
+_SCALE_ERROR = 2.0**-20  # relative error of base * growth^level: rounding of exp2 on the device and log2 on the host
+_GROWTH_STEPS = 128  # float32 steps of 2^-23: bound of the relative change of the finest scale
 
 
 def why_not_grid(grid: GridSpec) -> str:
-    """Why tiny-cuda-nn cannot evaluate a grid with the entries where `GridSpec` has them; empty if it can."""
+    """The reason why tiny-cuda-nn cannot evaluate a grid in the table layout of `GridSpec`; empty if it can."""
     if grid.num_features > MAX_FEATURES:
         return f"evaluates {MAX_FEATURES} features at most, not {grid.num_levels} levels of {grid.features_per_level}"
     if _matching_growth(grid) is None:
         return (
             f"rounds resolutions of this grid differently (float32 growth near {grid.growth:.8g} from "
-            f"{grid.base_resolution} nodes), so its table would mean another field"
+            f"{grid.base_resolution} nodes), so the same table would give a different field"
         )
     return ""
 
 
 class TinyCudaNNBackend:
-    """CUDA backend; first derivatives of the table only.
+    """CUDA backend; first derivatives with respect to the table only.
 
-    tiny-cuda-nn's own double backward gives second derivatives in the points, but not their derivatives in the table:
-    a Laplacian through it trains without an error and without the grid. Hence no derivative in the points here.
+    The double backward pass of tiny-cuda-nn gives second derivatives with respect to the points, but not their
+    derivatives with respect to the table: training with such a Laplacian would raise no error but ignore the grid.
+    Therefore this backend offers no derivatives with respect to the points.
     """
 
     info = BackendInfo(
@@ -55,18 +57,18 @@ class TinyCudaNNBackend:
     )
 
     def encode(self, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
-        """See `fastsdf.field.backends.base.Backend.encode`; x in the unit cube only (dense levels wrap differently).
+        """See `fastsdf.field.backends.base.Backend.encode`; outside the unit cube dense levels give other values.
 
         Raises:
-            UnsupportedDerivative: if a derivative with respect to ``x`` is wanted.
-            BackendUnavailable: if `why_not_grid` objects to the grid.
+            UnsupportedDerivative: if ``x`` requires a gradient.
+            BackendUnavailable: if the grid cannot be evaluated, see `why_not_grid`.
         """
         refuse_point_gradient(x, self.info)
         return _Encode.apply(x, table, grid, num_levels)  # pyright: ignore[reportReturnType]
 
 
 class _Encode(torch.autograd.Function):
-    """Pads the points to whole batches; no points at all never reach tiny-cuda-nn, whose gradient is then garbage."""
+    """Pads the points to whole batches; without points tiny-cuda-nn is not called, as its gradient is then invalid."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, grid: GridSpec, num_levels: int) -> Tensor:
@@ -83,7 +85,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
-        """The gradient to the table."""
+        """The gradient with respect to the table."""
         x, table, out = ctx.saved_tensors
         if ctx.count == 0:
             return None, torch.zeros_like(table), None, None
@@ -94,13 +96,17 @@ class _Encode(torch.autograd.Function):
 
 
 def _parameters(table: Tensor, rows: int, trained: bool) -> Tensor:
-    """The first rows of the table, flat, as a leaf; tiny-cuda-nn forms a gradient only for what requires one."""
+    """The first rows of the table as a flat leaf tensor; tiny-cuda-nn computes a gradient only if it requires one."""
     return table.detach()[:rows].reshape(-1).requires_grad_(trained)
 
 
 @cache
 def native_encoding(grid: GridSpec, num_levels: int) -> Any:
-    """tiny-cuda-nn's native encoding of the first levels of a grid."""
+    """Native encoding of tiny-cuda-nn for the first ``num_levels`` levels of a grid.
+
+    Raises:
+        BackendUnavailable: if the grid cannot be evaluated, or the build has another table layout.
+    """
     import tinycudann  # pyright: ignore[reportMissingImports]
 
     native = tinycudann.Encoding(3, encoding_config(grid, num_levels), dtype=torch.float32).native_tcnn_module
@@ -114,10 +120,10 @@ def native_encoding(grid: GridSpec, num_levels: int) -> Any:
 
 
 def encoding_config(grid: GridSpec, num_levels: int) -> dict[str, Any]:
-    """tiny-cuda-nn's configuration of the first ``num_levels`` levels of a grid.
+    """Configuration of tiny-cuda-nn for the first ``num_levels`` levels of a grid.
 
     Raises:
-        BackendUnavailable: if `why_not_grid` objects to the grid.
+        BackendUnavailable: if the grid cannot be evaluated, see `why_not_grid`.
     """
     problem = why_not_grid(grid)
     if problem:
@@ -135,11 +141,11 @@ def encoding_config(grid: GridSpec, num_levels: int) -> dict[str, Any]:
 
 @cache
 def _matching_growth(grid: GridSpec) -> float | None:
-    """The float32 nearest to the grid's growth with which tiny-cuda-nn finds each entry where `GridSpec` has it.
+    """The float32 growth, nearest to that of the grid, for which tiny-cuda-nn has the table layout of `GridSpec`.
 
-    Its scale exp2(level * log2(growth)) * base - 1 is float32, and a dense level whose scale is within rounding of a
-    whole number may get one node more or fewer than intended; a growth a few units in the last place off moves it away.
-    None if no such growth is near.
+    tiny-cuda-nn computes its scale exp2(level * log2(growth)) * base - 1 in float32. If the scale of a dense level is a
+    whole number to within rounding, the level may get one node more or fewer than in `GridSpec`. Changing the growth by
+    a few units in the last place avoids this. None if there is no such growth nearby.
     """
     below = above = np.float32(grid.growth)
     candidates = [below]
@@ -151,7 +157,7 @@ def _matching_growth(grid: GridSpec) -> float | None:
 
 
 def _layouts_agree(grid: GridSpec, growth: np.float32) -> bool:
-    """Whether sizes, dense levels and the strides of those are the same, whichever way its scales are rounded."""
+    """Whether sizes, dense levels and strides are those of `GridSpec` for any rounding of tiny-cuda-nn's scales."""
     log2_growth = np.float32(math.log2(growth))
     exact = float(log2_growth).is_integer()  # powers of two
     for level in range(grid.num_levels):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The readable definition of the hash-grid encoding in torch: any float type, CPU or CUDA, any autograd order."""
+"""Computes the hash-grid encoding by plain torch operations; this is the reference for all other backends.
+
+It works for any float type, on CPU and CUDA, and with autograd derivatives of any order.
+"""
 
 import torch
 from torch import Tensor
@@ -9,7 +12,7 @@ from fastsdf.field.hash_grid import HASH_PRIMES, GridSpec
 
 
 class TorchBackend:
-    """Reference backend; every other backend is tested against it."""
+    """Reference backend against which every other backend is tested."""
 
     info = BackendInfo("torch", ("cpu", "cuda"), (torch.float32, torch.float64), max_autograd_order=3)
 
@@ -20,7 +23,7 @@ class TorchBackend:
 
 
 def _encode_level(x: Tensor, table: Tensor, grid: GridSpec, level: int) -> Tensor:
-    """Trilinear interpolation of one level: (n, 3) -> (n, features_per_level)."""
+    """Features (n, features_per_level) of one level by trilinear interpolation at points (n, 3) of the unit cube."""
     position = x * grid.scales[level] + 0.5
     cell = position.detach().floor()
     fraction = position - cell
@@ -33,10 +36,10 @@ def _encode_level(x: Tensor, table: Tensor, grid: GridSpec, level: int) -> Tenso
 
 
 def node_rows(nodes: Tensor, grid: GridSpec, level: int) -> Tensor:
-    """Table rows of integer nodes (..., 3) of a level: x-fastest where the level is dense, hashed elsewhere.
+    """Table rows (...) of integer nodes (..., 3) of a level.
 
-    The spatial hash is the exclusive or of the coordinates times `HASH_PRIMES` (instant-NGP, eq. 4), modulo the
-    level's size. Nodes outside the unit cube wrap around.
+    In a dense level x varies fastest. In a hashed level the row is the exclusive or of the coordinates times
+    `HASH_PRIMES` (instant-NGP, eq. 4), modulo the level's size. Nodes outside the unit cube wrap around.
     """
     i, j, k = nodes.unbind(-1)
     if grid.is_dense(level):
@@ -48,6 +51,6 @@ def node_rows(nodes: Tensor, grid: GridSpec, level: int) -> Tensor:
 
 
 def _corner_offsets(device: torch.device) -> Tensor:
-    """(8, 3) corners of a cell, x fastest."""
+    """(8, 3) offsets of the corners of a cell; x varies fastest."""
     corner = torch.arange(8, device=device)
     return torch.stack([corner & 1, corner >> 1 & 1, corner >> 2 & 1], dim=-1)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The Triton backend: the whole field with its differences as one operation, and single-pass Adam, in float32.
+"""Computes the whole field with its finite differences as one operation by Triton on CUDA, in float32.
 
-Gradients of the table are added with atomics, so two runs differ in the last bits.
+Gradients of the table are summed by atomic additions, so two runs differ in the last bits.
 """
 
 from typing import Any
@@ -18,7 +18,10 @@ from fastsdf.field.triton.levels import LevelTable, level_table
 
 
 class TritonBackend:
-    """CUDA backend (and, under TRITON_INTERPRET=1, a slow CPU one for tests); first derivatives of the weights only."""
+    """CUDA backend; first derivatives with respect to the weights only.
+
+    With TRITON_INTERPRET=1 it runs slowly on the CPU, for tests.
+    """
 
     info = BackendInfo("triton", ("cuda",), (torch.float32,), max_autograd_order=1)
 
@@ -26,7 +29,7 @@ class TritonBackend:
         """See `fastsdf.field.backends.base.Backend.encode`.
 
         Raises:
-            UnsupportedDerivative: if a derivative with respect to ``x`` is wanted.
+            UnsupportedDerivative: if ``x`` requires a gradient.
         """
         refuse_point_gradient(x, self.info)
         levels = level_table(grid, 0.5, 0.5, x.device)
@@ -38,25 +41,26 @@ class TritonBackend:
         """See `fastsdf.field.backends.base.FusedBackend.evaluate`.
 
         Raises:
-            UnsupportedDerivative: if a derivative with respect to the points is wanted.
+            UnsupportedDerivative: if the points require a gradient.
         """
         refuse_point_gradient(x, self.info)
         refuse_point_gradient(others, self.info)
         table = level_table(weights.grid, weights.reach, 0.0, x.device)
         inputs = FusedInputs(table, levels.count, levels.fade, step, weights.softplus_beta)
-        return FusedField.apply(x.contiguous(), others.contiguous(), inputs, weights.table, *_six(weights))  # pyright: ignore[reportReturnType]
+        layers = _network_weights(weights)
+        return FusedField.apply(x.contiguous(), others.contiguous(), inputs, weights.table, *layers)  # pyright: ignore[reportReturnType]
 
 
-def _six(weights: FieldWeights) -> list[Tensor]:
-    """Weight and bias of the first, second (empty if there is none) and last layer."""
+def _network_weights(weights: FieldWeights) -> list[Tensor]:
+    """Weight and bias of the first, second (empty if there is none) and last layer: six tensors."""
     (first, *middle, last) = weights.layers
-    nothing = first[0].new_zeros(0)
-    second = middle[0] if middle else (nothing, nothing)
+    empty = first[0].new_zeros(0)
+    second = middle[0] if middle else (empty, empty)
     return [*first, *second, *last]
 
 
 class _Encode(torch.autograd.Function):
-    """The encoding by itself, with its derivative in the table."""
+    """The encoding alone; differentiable with respect to the table."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, levels: LevelTable, num_levels: int) -> Tensor:
@@ -68,7 +72,7 @@ class _Encode(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
-        """The gradient to the table."""
+        """The gradient with respect to the table."""
         x, fade = ctx.saved_tensors
         gradient = torch.zeros(ctx.shape, dtype=grads[0].dtype, device=x.device)
         grad = functional.pad(grads[0].T, (0, padded(len(x)) - len(x))).contiguous()

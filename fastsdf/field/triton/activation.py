@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""Activations on values and on their differences, without cancellation of large numbers: device functions.
+"""Device functions that apply activations to values and to their differences without cancellation of large numbers.
 
-Values come in units in which the activation is simplest: t = z for relu, t = z beta log2(e) for softplus, which is
-then max(t, 0) plus a bump log2(1 + 2^-|t|) of at most 1. The difference of the first part is formed from that of t,
-exactly; that of the bump from two bumps, to 1e-7 whatever t is. Differences come per h; ``half`` is h / 2 in units of
-t, and ``back`` is 1 / h in the same.
+Values are in units in which the activation is simplest: t = z for relu, and t = z beta log2(e) for softplus, which is
+then max(t, 0) plus a bump log2(1 + 2^-|t|) of at most 1. The difference of the first part is computed exactly from that
+of t. The difference of the bump is that of two bumps, with an error of 1e-7 for any t. All differences are divided by
+h; ``half`` is h / 2 in units of t, and ``back`` is 1 / h in units of t.
 """
 
 import triton
@@ -14,7 +14,7 @@ import triton.language as tl
 
 @triton.jit
 def _bump(t):
-    """log2(1 + 2^-|t|): log2(1 + e) = e P(e) on [0, 1] with the P of degree 7 nearest to it, within 5e-8."""
+    """log2(1 + 2^-|t|), as e P(e) with e = 2^-|t| and the minimax polynomial P of degree 7; the error is below 5e-8."""
     e = tl.exp2(-tl.abs(t))
     p = e * -0.00930914609 + 0.0520589327
     p = p * e - 0.137521243
@@ -28,7 +28,7 @@ def _bump(t):
 
 @triton.jit
 def _rise(t, d, bump, SOFTPLUS: tl.constexpr):
-    """act(t + d) - act(t); ``bump`` is that of t. Where the ramp is passed whole, its rise is d to the last bit."""
+    """act(t + d) - act(t); ``bump`` is `_bump` of t. Where the ramp is linear between both, its rise is exactly d."""
     rise = tl.maximum(d, -t) + tl.minimum(t, 0.0)
     if SOFTPLUS:
         rise += _bump(t + d) - bump
@@ -37,7 +37,7 @@ def _rise(t, d, bump, SOFTPLUS: tl.constexpr):
 
 @triton.jit
 def activate(t, SOFTPLUS: tl.constexpr):
-    """act(t), in units of t."""
+    """act(t) in units of t."""
     if SOFTPLUS:
         return tl.maximum(t, 0.0) + _bump(t)
     else:
@@ -46,7 +46,7 @@ def activate(t, SOFTPLUS: tl.constexpr):
 
 @triton.jit
 def slope(t, SOFTPLUS: tl.constexpr):
-    """act'(t)."""
+    """Derivative act'(t)."""
     if SOFTPLUS:
         e = tl.exp2(-tl.abs(t))
         root = tl.rsqrt(1 + e)
@@ -58,7 +58,7 @@ def slope(t, SOFTPLUS: tl.constexpr):
 
 @triton.jit
 def activate_differences(t, first, second, half, back, SOFTPLUS: tl.constexpr):
-    """First and second difference of the activation over the two taps of an axis, per h, from those of its input."""
+    """First and second difference per h of the activation over the two taps of an axis, from those of its input."""
     bump = _bump(t)
     rise = _rise(t, half * (second + first), bump, SOFTPLUS)
     fall = _rise(t, half * (second - first), bump, SOFTPLUS)
@@ -67,7 +67,7 @@ def activate_differences(t, first, second, half, back, SOFTPLUS: tl.constexpr):
 
 @triton.jit
 def activate_differences_backward(t, first, second, grad_first, grad_second, half, SOFTPLUS: tl.constexpr):
-    """Gradients of `activate_differences`: h times that to the centre's value, those to first and second."""
+    """Gradients of `activate_differences`: h times that of the centre's value, and those of both differences."""
     center = slope(t, SOFTPLUS)
     slope_up, slope_down = slope(t + half * (second + first), SOFTPLUS), slope(t + half * (second - first), SOFTPLUS)
     grad_up, grad_down = grad_second + grad_first, grad_second - grad_first

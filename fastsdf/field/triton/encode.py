@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""Features of a hash grid at points, and their gradient to the table: one program per block of points and level.
+"""Computes features of a hash grid at points, and the gradient of the table, by Triton.
 
-Features are stored feature by feature, (levels * features, n), so that neighbouring points are neighbours in memory.
+There is one program per block of points and level. Features are stored as (levels * features, n), so that neighbouring
+points are neighbours in memory.
 """
 
 import torch
@@ -13,12 +14,12 @@ from torch import Tensor
 from fastsdf.field.triton.levels import LevelTable, add, entry, faded, locate, strides
 from fastsdf.field.triton.tiles import gradient_scale
 
-BLOCK = 128
-_PADDING = 64
+BLOCK = 128  # points per program; chosen
+_PADDING = 64  # floats, 256 bytes: rows of features start at whole memory sectors
 
 
 def encode_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, count: int) -> Tensor:
-    """Features (count * features, padded n) of the first ``count`` levels at points (n, 3), the last times ``fade``."""
+    """Features (count * features, padded n) of the first ``count`` levels at points (n, 3), the last one faded."""
     n, features = len(x), table.shape[1]
     out = torch.empty((count * features, padded(n)), dtype=table.dtype, device=x.device)
     for first, number, dense in groups(levels, count, n):
@@ -32,9 +33,9 @@ def encode_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, c
 def encode_backward(
     x: Tensor, grad: Tensor, largest: Tensor, table_grad: Tensor, levels: LevelTable, fade: Tensor
 ) -> None:
-    """Adds the gradient of `encode_forward`'s output to that of the table, in place.
+    """Adds the gradient of the table to ``table_grad``, from the gradient ``grad`` of `encode_forward`'s result.
 
-    ``largest`` tells the scale of ``grad``, see `fastsdf.field.triton.network.network_backward`.
+    ``largest`` determines the scale of ``grad``, see `fastsdf.field.triton.network.network_backward`.
     """
     n, features = len(x), table_grad.shape[1]
     count = len(grad) // features
@@ -46,12 +47,12 @@ def encode_backward(
 
 
 def padded(points: int) -> int:
-    """Columns that features of so many points take: rows start at whole memory sectors."""
+    """Number of columns for features of this many points, rounded up so that rows start at whole memory sectors."""
     return -(-points // _PADDING) * _PADDING
 
 
 def groups(levels: LevelTable, count: int, points: int) -> list[tuple[int, int, bool]]:
-    """(first level, number of levels, dense?) of the launches that cover the first ``count`` levels."""
+    """Kernel launches for the first ``count`` levels, dense ones first: (first level, number of levels, is dense)."""
     dense = min(levels.num_dense, count)
     both = [(0, dense, True), (dense, count - dense, False)]
     return [g for g in both if g[1] and points]
@@ -59,7 +60,7 @@ def groups(levels: LevelTable, count: int, points: int) -> list[tuple[int, int, 
 
 @triton.jit
 def interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
-    """Trilinear interpolation (BLOCK, F) at positions rx, ry, rz in the cells i, j, k."""
+    """Features (BLOCK, F) by trilinear interpolation at positions rx, ry, rz, 0 to 1, within the cells i, j, k."""
     step_y, step_z = strides(resolution, DENSE)
     y, z = j * step_y, k * step_z
     total = tl.zeros((i.shape[0], F), tl.float32)
@@ -73,7 +74,7 @@ def interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, 
 
 @triton.jit
 def spread(grad_ptr, i, j, k, rx, ry, rz, value, resolution, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
-    """Adds the gradient ``value`` (BLOCK, F) of `interpolate`'s result to the entries of the cell's corners."""
+    """Adds the gradient of the entries at the cells' corners, from the gradient ``value`` of `interpolate`'s result."""
     step_y, step_z = strides(resolution, DENSE)
     y, z = j * step_y, k * step_z
     for corner in tl.static_range(8):
@@ -99,6 +100,7 @@ def _forward(
     DENSE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """See `encode_forward`."""
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
@@ -126,6 +128,7 @@ def _backward(
     DENSE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """See `encode_backward`."""
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The whole field as one differentiable operation: points in, u with its gradient and Laplacian out."""
+"""Evaluates the whole field as one differentiable operation: u with its gradient and Laplacian at points."""
 
 from typing import Any, NamedTuple
 
@@ -13,14 +13,14 @@ from fastsdf.field.triton.stencil_encode import stencil_backward, stencil_forwar
 
 
 class FusedInputs(NamedTuple):
-    """What the operation takes beside points and weights.
+    """Inputs of the operation besides points and weights.
 
     Attributes:
         levels: geometry of the grid's levels.
-        count: levels to evaluate.
-        fade: weight of the last of them, a tensor of one element.
+        count: number of levels to evaluate.
+        fade: weight of the last of these levels, a tensor of one element.
         step: tap distance h, a tensor of one element.
-        beta: softplus sharpness; 0: relu.
+        beta: sharpness of the softplus; 0 means relu.
     """
 
     levels: LevelTable
@@ -33,7 +33,7 @@ class FusedInputs(NamedTuple):
 class FusedField(torch.autograd.Function):
     """(points, others, inputs, table, six network weights) -> u, grad u, lap u at the points, and u at the others.
 
-    Has first derivatives with respect to the table and the network only.
+    It has first derivatives with respect to the table and the network only.
     """
 
     @staticmethod
@@ -50,7 +50,7 @@ class FusedField(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        """Gradients to the table and to the weights."""
+        """Gradients of the table and of the network weights."""
         x, others, *kept = ctx.saved_tensors
         encoded, plain, weights = Encoded(*kept[:2]), Encoded(*kept[2:4]), kept[4:]
         levels, _, fade, step, beta = ctx.inputs
@@ -62,8 +62,8 @@ class FusedField(torch.autograd.Function):
         )
         stencil_backward(x, to_encoded, largest, to_table, levels, fade, step)
         if len(others):
-            nothing = to_others[:0]
-            to_plain, largest, more = network_backward(others, plain, network, step, (to_others, nothing, nothing))
+            empty = to_others[:0]
+            to_plain, largest, added = network_backward(others, plain, network, step, (to_others, empty, empty))
             encode_backward(others, to_plain.values, largest, to_table, levels, fade)
-            to_weights = [a + b for a, b in zip(to_weights, more, strict=True)]
+            to_weights = [a + b for a, b in zip(to_weights, added, strict=True)]
         return None, None, None, to_table, *to_weights

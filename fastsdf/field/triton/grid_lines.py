@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""Differences of features along the grid lines through a cell, for taps at most one cell away: device functions.
+"""Device functions for differences of features along grid lines, for taps at most one cell away.
 
-All taps of a stencil lie on the grid lines through the corners of the centre's cell, four per axis. Along such a line
-the features are a polygon through up to four nodes, of which the outer two are read only where a tap leaves the cell:
-8 to 32 entries instead of 56.
+Features at all taps of a stencil are interpolated between the grid lines through the corners of the centre's cell, four
+lines per axis. Along such a line the features are piecewise linear between up to four nodes. The outer two nodes are
+read only if a tap leaves the cell, so 8 to 32 entries are read instead of 56.
 """
 
 import triton
@@ -15,19 +15,21 @@ from fastsdf.field.triton.levels import add, entry
 
 @triton.jit
 def _overhang(r, reach):
-    """How far, in cells, the upper and the lower tap lie outside the cell."""
+    """Distances, in cells, by which the upper and the lower tap lie outside the cell."""
     return tl.maximum(r + reach - 1, 0.0), tl.maximum(reach - r, 0.0)
 
 
 @triton.jit
 def _line(table_ptr, low, high, before, after, b, c, weight, reach, up, down, size, offset, mask,
           F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
-    """First and second difference (BLOCK, F) on one grid line, times its weight.
+    """First and second difference (BLOCK, F) along one grid line, scaled by its weight.
 
     Args:
-        low, high: entries at the cell's two ends of the line.
-        before, after, b, c: row terms of the outer nodes along the line and of the line along the other axes.
-        reach: h in cells, at most 1; up, down: see `_overhang`.
+        low, high: entries of the line's two nodes at the cell.
+        before, after: row terms (`fastsdf.field.triton.levels.entry`) of the outer two nodes along the line.
+        b, c: row terms of the line along the other two axes.
+        reach: h in cells, at most 1.
+        up, down: see `_overhang`.
     """
     entry_before = entry(table_ptr, before, b, c, size, offset, mask & (down > 0), F, DENSE)
     entry_after = entry(table_ptr, after, b, c, size, offset, mask & (up > 0), F, DENSE)
@@ -40,7 +42,7 @@ def _line(table_ptr, low, high, before, after, b, c, weight, reach, up, down, si
 @triton.jit
 def _line_backward(grad_ptr, first, second, before, after, b, c, weight, reach, up, down, size, offset, mask,
                    F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
-    """Adds the gradient of `_line`'s results to the outer nodes; returns that of ``low`` and ``high``."""
+    """Gradients of `_line`: adds those of the outer nodes to the table's, and returns those of ``low`` and ``high``."""
     slope = 2 * reach * (weight[:, None] * first)
     bend_up = (weight * up)[:, None] * (second + first)
     bend_down = (weight * down)[:, None] * (second - first)
@@ -52,7 +54,7 @@ def _line_backward(grad_ptr, first, second, before, after, b, c, weight, reach, 
 @triton.jit
 def four_lines(table_ptr, low00, high00, low10, high10, low01, high01, low11, high11, before, after, b, step_b, c,
                 step_c, ra, rb, rc, reach, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
-    """Differences along an axis a from its four lines; digits of low and high count along the other axes b and c."""
+    """Differences along an axis a from its four lines; the digits of low and high are offsets along axes b and c."""
     up, down = _overhang(ra, reach)
     d00, s00 = _line(table_ptr, low00, high00, before, after, b, c, (1 - rb) * (1 - rc), reach, up, down, size,
                      offset, mask, F, DENSE)  # fmt: skip

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""The hidden layers at the centres of stencils, at float32's precision: device functions of both passes."""
+"""Device functions for the hidden layers at the centres of stencils, with float32 precision."""
 
 import triton
 import triton.language as tl
@@ -11,8 +11,9 @@ from fastsdf.field.triton.tiles import exact_dot, halves, load_features, positio
 
 @triton.jit
 def first_layer(x_ptr, values_ptr, points, mask, feature, features, pitch, w1, w1_low, wp, wp_low, unit):
-    """What enters the first activation (BLOCK, H) in units of it, with the features (K, BLOCK) and positions
-    (BLOCK, 16) that it comes from, rounded to float16.
+    """Input of the first activation (BLOCK, H) in its units, from features and positions.
+
+    Also returns the features (K, BLOCK) and positions (BLOCK, 16), rounded to float16, for the backward pass.
     """
     x, x_low = halves(load_features(values_ptr, feature, points, features, pitch, mask))
     p, p_low = halves(positions(x_ptr, points, mask))
@@ -22,6 +23,6 @@ def first_layer(x_ptr, values_ptr, points, mask, feature, features, pitch, w1, w
 
 @triton.jit
 def second_layer(t1, w2, w2_low, b2_ptr, hidden, unit, SOFTPLUS: tl.constexpr):
-    """What enters the second activation (BLOCK, H) in units of it, with the first one's result, rounded to float16."""
+    """Input of the second activation (BLOCK, H) in its units, and the result of the first, rounded to float16."""
     a, a_low = halves(activate(t1, SOFTPLUS) * (1 / unit))
     return unit * (exact_dot(a, a_low, w2, w2_low) + tl.load(b2_ptr + hidden)[None, :]), a

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""Where a point lies on a level of the hash grid, and which table rows its nodes have."""
+"""Finds the position of points on a level of the hash grid, and the table rows of nodes."""
 
 import math
 from functools import cache
@@ -15,7 +15,7 @@ from fastsdf.field.hash_grid import HASH_PRIMES, GridSpec
 
 
 def _as_int32(value: int) -> int:
-    """The int32 with the bits of a 32-bit unsigned number."""
+    """The int32 with the same bits as an unsigned 32-bit number."""
     return value - 2**32 if value >= 2**31 else value
 
 
@@ -26,11 +26,11 @@ class LevelTable(NamedTuple):
     """Geometry of all levels on the device.
 
     Attributes:
-        frame: (levels, 3) float32 scale, base and rest: a point x lies at ``x * scale + base + rest`` in cells, where
-            base is a whole number and 0 <= rest < 1, so that the position within a cell can be formed without the
-            rounding of a large number.
-        layout: (levels, 3) int32 resolution, entries and first entry.
-        num_dense: levels before the first hashed one.
+        frame: (levels, 3) float32 scale, base and rest: the position of a point x in cells is ``x * scale + base +
+            rest``, where base is a whole number and 0 <= rest < 1. Because they are separate, the position within a
+            cell is computed without the rounding error of a large number.
+        layout: (levels, 3) int32 resolution, number of entries and first entry.
+        num_dense: number of levels before the first hashed one.
     """
 
     frame: Tensor
@@ -40,7 +40,7 @@ class LevelTable(NamedTuple):
 
 @cache
 def level_table(grid: GridSpec, half_width: float, center: float, device: torch.device) -> LevelTable:
-    """Levels of a grid over the cube ``center +- half_width`` per axis, in the frame of the points."""
+    """Geometry of a grid over the cube ``center - half_width`` to ``center + half_width``, in units of the points."""
     frame, layout = [], []
     for level in range(grid.num_levels):
         scale = grid.scales[level] / (2 * half_width)
@@ -54,13 +54,13 @@ def level_table(grid: GridSpec, half_width: float, center: float, device: torch.
 
 @triton.jit
 def faded(fade_ptr, level, count):
-    """Weight of a level: the fade of the last of ``count`` levels, 1 before it."""
+    """Weight of a level: the fade for the last of ``count`` levels, 1 for the others."""
     return tl.where(level == count - 1, tl.load(fade_ptr), 1.0)
 
 
 @triton.jit
 def _locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
-    """Cell index (int32) along one axis and the position in the cell, 0 to 1."""
+    """Cell index (int32) along one axis, and the position within the cell, 0 to 1."""
     x = tl.load(x_ptr + 3 * points + axis, mask=mask, other=0.0)
     cell = tl.floor(x * scale + (base + rest))
     return cell.to(tl.int32), tl.fma(x, scale, (base - cell) + rest)
@@ -68,11 +68,11 @@ def _locate(x_ptr, points, mask, axis: tl.constexpr, scale, base, rest):
 
 @triton.jit
 def locate(x_ptr, points, mask, frame_ptr, layout_ptr, level):
-    """Where points lie on a level, and what the level is.
+    """Loads points and the layout of a level, and finds the cells of the points.
 
     Returns:
-        Cells i, j, k (int32) and positions rx, ry, rz in them, 0 to 1; the level's scale, resolution, entries and first
-        entry, see `LevelTable`.
+        Cell indices i, j, k (int32); positions rx, ry, rz within the cells, 0 to 1; the level's scale, resolution,
+        number of entries and first entry, see `LevelTable`.
     """
     frame, layout = frame_ptr + 3 * level, layout_ptr + 3 * level
     scale, base, rest = tl.load(frame), tl.load(frame + 1), tl.load(frame + 2)
@@ -84,7 +84,7 @@ def locate(x_ptr, points, mask, frame_ptr, layout_ptr, level):
 
 @triton.jit
 def strides(resolution, DENSE: tl.constexpr):
-    """What one node along y and along z adds to the row terms of `entry`."""
+    """Increments of the row terms of `entry` from one node to the next along y and along z."""
     if DENSE:
         return resolution, resolution * resolution
     else:
@@ -93,7 +93,7 @@ def strides(resolution, DENSE: tl.constexpr):
 
 @triton.jit
 def _row(x, y, z, size, offset, DENSE: tl.constexpr):
-    """Table row of a node from its terms ``i``, ``j * stride_y`` and ``k * stride_z`` (int32, wrapping around).
+    """Table row of a node from its row terms ``i``, ``j * stride_y`` and ``k * stride_z`` (int32, may overflow).
 
     See `fastsdf.field.backends.torch_reference.node_rows`.
     """
@@ -107,14 +107,14 @@ def _row(x, y, z, size, offset, DENSE: tl.constexpr):
 
 @triton.jit
 def entry(table_ptr, x, y, z, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
-    """Entries (BLOCK, F) of the nodes with these row terms; 0 where masked off."""
+    """Entries (BLOCK, F) of the nodes with these row terms; 0 where the mask is False."""
     row = _row(x, y, z, size, offset, DENSE).to(tl.int64)  # rows times features may exceed 32 bits
     return tl.load(table_ptr + row[:, None] * F + tl.arange(0, F)[None, :], mask=mask[:, None], other=0.0)
 
 
 @triton.jit
 def add(grad_ptr, x, y, z, value, size, offset, mask, F: tl.constexpr, DENSE: tl.constexpr):
-    """Adds ``value`` (BLOCK, F) to the gradient of those entries."""
+    """Adds ``value`` (BLOCK, F) to the gradient of the entries with these row terms."""
     row = _row(x, y, z, size, offset, DENSE).to(tl.int64)
     target = grad_ptr + row[:, None] * F + tl.arange(0, F)[None, :]
     tl.atomic_add(target, value, mask=mask[:, None], sem="relaxed")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false
-"""Launches of the network's kernels: u with its gradient and Laplacian from encoded stencils, forward and backward."""
+"""Launches the kernels of the network, which compute u with its gradient and Laplacian from encoded stencils."""
 
 import math
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from torch import Tensor
 from fastsdf.field.triton.network_backward import backward_kernel, largest_kernel
 from fastsdf.field.triton.network_forward import forward_kernel
 
-_LARGEST_BLOCK = 1024
+_LARGEST_BLOCK = 1024  # points per program of the maximum; chosen
 
 
 @dataclass(frozen=True)
 class Tile:
-    """How a kernel's work is cut up; results do not depend on it beyond rounding, speed does.
+    """How the work of a kernel is divided; it changes the speed, and results by rounding only.
 
     Attributes:
-        block: points that a program takes at once, a power of two and at least 16.
-        warps: warps of a program.
-        per_core: programs per core of the backward pass, which loops over blocks.
-        registers: most registers of a thread, 0: as many as the compiler likes; fewer let more programs run at once.
+        block: points that a program processes at once, a power of two and at least 16.
+        warps: warps per program.
+        per_core: programs per multiprocessor in the backward pass, where each program loops over blocks.
+        registers: maximum number of registers per thread; 0 leaves it to the compiler. With fewer registers, more
+            programs run at the same time.
     """
 
     block: int
@@ -34,12 +35,17 @@ class Tile:
 
 
 def forward_tile(hidden: int, two: bool) -> Tile:
-    """The tile of the forward pass for hidden layers of a width (by ``benchmarks/speed/step.py --part tiles``)."""
+    """The fastest tile of the forward pass, as measured by ``benchmarks/speed/step.py --part tiles``.
+
+    Args:
+        hidden: width of the hidden layers.
+        two: whether there are two of them.
+    """
     return Tile(16, 8) if hidden > 64 else Tile(16, 4, registers=168 if two else 128)
 
 
 def backward_tile(hidden: int) -> Tile:
-    """The tile of the backward pass, measured likewise."""
+    """The fastest tile of the backward pass, measured as that of `forward_tile`."""
     return Tile(16, 8 if hidden > 64 else 4)
 
 
@@ -48,9 +54,9 @@ class Network(NamedTuple):
 
     Attributes:
         w1, b1: (h, 3 + features), (h,): from position and features to the first hidden layer.
-        w2, b2: (h, h), (h,): to the second, or empty tensors.
-        w3, b3: (1, h), (1,): to u.
-        beta: of the softplus; 0: relu.
+        w2, b2: (h, h), (h,): from the first to the second hidden layer; empty tensors if there is one layer only.
+        w3, b3: (1, h), (1,): from the last hidden layer to u.
+        beta: sharpness of the softplus; 0 means relu.
     """
 
     w1: Tensor
@@ -68,11 +74,11 @@ class Network(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Features of points, or gradients to them.
+    """Features of points, or gradients with respect to them.
 
     Attributes:
-        values: (features, padded n) float32, at the points.
-        differences: (6, features, padded n) float16: first and second differences over the taps along x, y and z,
+        values: (features, padded n) float32 features at the points.
+        differences: (6, features, padded n) float16 first and second differences over the taps along x, y and z,
             divided by h; (0, features, padded n) for points without taps.
     """
 
@@ -83,14 +89,14 @@ class Encoded(NamedTuple):
 def network_forward(
     x: Tensor, encoded: Encoded, network: Network, step: Tensor, tile: Tile | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """u (n,), gradient (n, 3) and Laplacian (n,) at points x (n, 3); the last two are empty without taps.
+    """Computes u (n,), its gradient (n, 3) and Laplacian (n,) at points; the last two are empty without taps.
 
     Args:
-        x: the centres.
+        x: (n, 3) points, the centres of the stencils.
         encoded: their features.
-        network: its weights.
+        network: weights of the network.
         step: tap distance h, a tensor of one element.
-        tile: another than `forward_tile`.
+        tile: used instead of `forward_tile`.
     """
     n = len(x)
     tapped = n if len(encoded.differences) else 0
@@ -113,11 +119,17 @@ def network_backward(
     grads: tuple[Tensor, Tensor, Tensor],
     tile: Tile | None = None,
 ) -> tuple[Encoded, Tensor, list[Tensor]]:
-    """Gradients of `network_forward`'s three results.
+    """Computes gradients from those of the three results of `network_forward`.
+
+    Args:
+        x, encoded, network, step: as for `network_forward`.
+        grads: gradients of u (n,), its gradient (n, 3) and its Laplacian (n,).
+        tile: used instead of `backward_tile`.
 
     Returns:
-        The gradient to ``encoded``, times a scale that keeps it in float16's range; that scale (one element); the
-        gradients to the six weights.
+        The gradient of ``encoded``, multiplied by a scale that keeps it in the range of float16; the largest incoming
+        gradient (one element), which determines this scale (`fastsdf.field.triton.tiles.gradient_scale`); the gradients
+        of the six weights.
     """
     to_encoded = Encoded(*(torch.empty_like(e) for e in encoded))
     sizes = [w.numel() for w in network.tensors]
@@ -152,9 +164,10 @@ def _sizes(encoded: Encoded, network: Network, tile: Tile) -> dict[str, Any]:
 
 
 def _unit(beta: float) -> float:
-    """1 in units of `fastsdf.field.triton.activation`."""
+    """The value 1 in the units of `fastsdf.field.triton.activation`."""
     return beta * math.log2(math.e) if beta > 0 else 1.0
 
 
 def _cores(device: torch.device) -> int:
+    """Number of multiprocessors of a CUDA device; 1 for others."""
     return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1

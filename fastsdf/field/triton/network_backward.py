@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportPossiblyUnboundVariable=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
-"""Backward pass of `fastsdf.field.triton.network_forward`: each program takes several blocks of points.
+"""Computes the backward pass of `fastsdf.field.triton.network_forward`; each program loops over blocks of points.
 
-Hidden values are formed again, nothing but the encoded points is kept. Gradients are multiplied by a common scale that
-puts the largest of those coming in at 256, so that float16 products lose nothing. Where a slope jumps within a
-stencil, the gradient of a difference reaches the centre divided by h: for small h it sets the scale, lest that
-overflow. A program adds its share of the weights' gradient once, at its end.
+Only the encoded points are kept from the forward pass, and hidden values are computed again. Gradients are multiplied
+by a common scale that maps the largest incoming one to 256, so that float16 products neither overflow nor underflow.
+Where the slope of an activation jumps within a stencil, the gradient of a difference is divided by h on its way to the
+centre; for small h this larger value determines the scale. Each program adds its part of the weights' gradients once,
+at its end.
 """
 
 import triton
@@ -24,13 +25,13 @@ from fastsdf.field.triton.tiles import (
     store_features,
 )
 
-_HEADROOM = tl.constexpr(16.0)
+_HEADROOM = tl.constexpr(16.0)  # factor by which gradients divided by h may exceed 256; chosen, far from overflow
 
 
 @triton.jit
 def largest_kernel(value_ptr, gradient_ptr, laplacian_ptr, step_ptr, out_ptr, n, TAPS: tl.constexpr,
                    BLOCK: tl.constexpr):  # fmt: skip
-    """Largest magnitude of the gradients coming in, those of differences taken per h and as they reach the centre."""
+    """Largest magnitude of the incoming gradients; those of differences count per h and as they reach the centre."""
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
     largest = tl.abs(tl.load(value_ptr + points, mask=mask, other=0.0))
@@ -53,7 +54,7 @@ def backward_kernel(
     H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """See `fastsdf.field.triton.network.network_backward`; ``unit`` is 1 in units of the activation."""
+    """See `fastsdf.field.triton.network.network_backward`; ``unit`` is the value 1 in the units of the activation."""
     hidden, feature = tl.arange(0, H), tl.arange(0, K)
     w1, w1_low = halves(load_first_weights(w1_ptr, hidden, feature, features, width))
     wp, wp_low = halves(load_position_weights(w1_ptr, b1_ptr, hidden, width))
@@ -93,25 +94,25 @@ def backward_kernel(
                 w3 = tl.load(w3_ptr + hidden)[None, :]
                 to_first, to_second = grad_first[:, None] * w3, grad_second[:, None] * w3
                 if TWO:
-                    first_2, second_2, to_first, to_second, more, more_w2 = _second_layer_backward(
+                    first_2, second_2, to_first, to_second, to_center, added_w2 = _second_layer_backward(
                         first_2, second_2, to_first, to_second, last, w2, half, back, SOFTPLUS
                     )
-                    to_last += per_h * more
-                    to_w2 += more_w2
+                    to_last += per_h * to_center
+                    to_w2 += added_w2
                 to_w3 += grad_first[:, None] * first_2 + grad_second[:, None] * second_2
-                more, to_first, to_second = activate_differences_backward(
+                to_center, to_first, to_second = activate_differences_backward(
                     t1, first_1, second_1, to_first, to_second, half, SOFTPLUS
                 )
-                to_z1 += per_h * more
+                to_z1 += per_h * to_center
                 to_half, to_half_second = to_first.to(tl.float16), to_second.to(tl.float16)
                 to_wp += tl.dot(tl.trans(to_half), moved)
                 to_w1 += tl.dot(tl.trans(to_half), tl.trans(x_first))
                 to_w1 += tl.dot(tl.trans(to_half_second), tl.trans(x_second))
                 to_x = tl.dot(to_half, tl.trans(w1)).to(tl.float16)
-                here = to_differences_ptr + 2 * axis * stride
-                store_features(here, to_x, feature, points, features, pitch, mask)
+                to_axis_ptr = to_differences_ptr + 2 * axis * stride
+                store_features(to_axis_ptr, to_x, feature, points, features, pitch, mask)
                 to_x = tl.dot(to_half_second, tl.trans(w1)).to(tl.float16)
-                store_features(here + stride, to_x, feature, points, features, pitch, mask)
+                store_features(to_axis_ptr + stride, to_x, feature, points, features, pitch, mask)
         if TWO:
             to_half = to_last.to(tl.float16)
             to_b2 += to_last
@@ -123,22 +124,22 @@ def backward_kernel(
         to_w1 += tl.dot(tl.trans(to_half), tl.trans(x))
         to_wp += tl.dot(tl.trans(to_half), p)
         store_features(to_values_ptr, tl.dot(to_half, tl.trans(w1)), feature, points, features, pitch, mask)
-    whole = 1 / scale
-    _add_first_layer(to_w1_ptr, to_b1_ptr, whole * to_w1, whole * to_wp, hidden, feature, features, width)
-    tl.atomic_add(to_w3_ptr + hidden, whole * tl.sum(to_w3, axis=0), sem="relaxed")
-    tl.atomic_add(to_b3_ptr, whole * tl.sum(to_b3, axis=0), sem="relaxed")
+    unscale = 1 / scale
+    _add_first_layer(to_w1_ptr, to_b1_ptr, unscale * to_w1, unscale * to_wp, hidden, feature, features, width)
+    tl.atomic_add(to_w3_ptr + hidden, unscale * tl.sum(to_w3, axis=0), sem="relaxed")
+    tl.atomic_add(to_b3_ptr, unscale * tl.sum(to_b3, axis=0), sem="relaxed")
     if TWO:
-        tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], whole * to_w2, sem="relaxed")
-        tl.atomic_add(to_b2_ptr + hidden, whole * tl.sum(to_b2, axis=0), sem="relaxed")
+        tl.atomic_add(to_w2_ptr + hidden[:, None] * H + hidden[None, :], unscale * to_w2, sem="relaxed")
+        tl.atomic_add(to_b2_ptr + hidden, unscale * tl.sum(to_b2, axis=0), sem="relaxed")
 
 
 @triton.jit
 def _second_layer_backward(first, second, to_first, to_second, last, w2, half, back, SOFTPLUS: tl.constexpr):
-    """The second layer on differences (BLOCK, H) of one axis, and its gradients from those of its results.
+    """Second layer on the differences (BLOCK, H) of one axis, forward and backward.
 
     Returns:
-        The layer's differences; the gradients of those that came in; h times the gradient of the centre's value; the
-        gradient of the weights (H, H).
+        The differences after the layer; the gradients of the differences before it; h times the gradient of the
+        centre's value; the gradient of the weights (H, H).
     """
     first, second = first.to(tl.float16), second.to(tl.float16)
     first_3, second_3 = tl.dot(first, w2), tl.dot(second, w2)
@@ -154,7 +155,7 @@ def _second_layer_backward(first, second, to_first, to_second, last, w2, half, b
 
 @triton.jit
 def _add_first_layer(w1_ptr, b1_ptr, to_w1, to_wp, hidden, feature, features, width):
-    """Adds the gradients of the weights of features (H, K), and of bias and position (H, 16), to the first layer's."""
+    """Adds the gradients of feature weights (H, K), and of bias and position weights (H, 16), to the first layer's."""
     rows = hidden[:, None] * width
     known = (feature < features)[None, :] & (rows >= 0)
     tl.atomic_add(w1_ptr + rows + 3 + feature[None, :], to_w1, mask=known, sem="relaxed")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
-"""The network on encoded stencils: one program per block of points.
+"""Evaluates the network on encoded stencils by Triton, with one program per block of points.
 
-The values at the centres go through the network at float32's precision. The differences over the taps go through it as
-differences, divided by h: linear layers act on them by float16 products, activations by
-`fastsdf.field.triton.activation`. So the rounding of float16 is relative to the difference (3e-4), not to the value.
+The values at the centres pass through the network with float32 precision. The differences over the taps, divided by h,
+pass through it as differences: linear layers multiply them in float16, and activations use
+`fastsdf.field.triton.activation`. The rounding error of float16 is therefore relative to the difference (3e-4) and not
+to the value.
 """
 
 import triton
@@ -22,7 +23,7 @@ def forward_kernel(
     H: tl.constexpr, K: tl.constexpr, TWO: tl.constexpr, SOFTPLUS: tl.constexpr, TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """See `fastsdf.field.triton.network.network_forward`; ``unit`` is 1 in units of the activation."""
+    """See `fastsdf.field.triton.network.network_forward`; ``unit`` is the value 1 in the units of the activation."""
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = points < n
     hidden, feature = tl.arange(0, H), tl.arange(0, K)

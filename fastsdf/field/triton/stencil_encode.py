@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportCallIssue=false, reportArgumentType=false
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""Launches of the encoding of stencils: features at the centres, and their differences over the six taps.
+"""Launches the encoding of stencils: features at the centres, and their differences over the six taps.
 
-Per axis the taps enter as the first difference f(x + h e) - f(x - h e) and the second difference
-f(x + h e) + f(x - h e) - 2 f(x), both divided by h. They are formed from differences of table entries, so they keep the
-relative precision of those however small h is, and fit float16.
+Per axis these are the first difference f(x + h e) - f(x - h e) and the second difference
+f(x + h e) + f(x - h e) - 2 f(x), both divided by h. They are computed from differences of table entries, so their
+relative precision does not depend on h, and float16 is sufficient to store them.
 """
 
 import torch
@@ -17,11 +16,11 @@ from fastsdf.field.triton.levels import LevelTable
 from fastsdf.field.triton.network import Encoded
 from fastsdf.field.triton.stencil_kernels import backward_kernel, forward_kernel
 
-BLOCK = 128
+BLOCK = 128  # points per program; chosen
 
 
 def stencil_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, step: Tensor, count: int) -> Encoded:
-    """Encoded points (n, 3) with taps at distance ``step`` on the first ``count`` levels.
+    """Encodes points (n, 3) and their taps at distance ``step`` on the first ``count`` levels.
 
     ``step`` and ``fade``, the weight of the last level, are tensors of one element.
     """
@@ -39,7 +38,10 @@ def stencil_forward(x: Tensor, table: Tensor, levels: LevelTable, fade: Tensor, 
 def stencil_backward(
     x: Tensor, grad: Encoded, largest: Tensor, table_grad: Tensor, levels: LevelTable, fade: Tensor, step: Tensor
 ) -> None:
-    """Adds the gradient of `stencil_forward`'s result, scaled by `network_backward`, to that of the table, in place."""
+    """Adds the gradient of the table to ``table_grad``, from the gradient ``grad`` of `stencil_forward`'s result.
+
+    ``largest`` determines the scale of ``grad``, see `fastsdf.field.triton.network.network_backward`.
+    """
     n, features = len(x), table_grad.shape[1]
     count = len(grad.values) // features
     for first, number, dense in groups(levels, count, n):

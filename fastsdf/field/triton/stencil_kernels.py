@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""Encoding of stencils and its gradient to the table: one program per block of points and level."""
+"""Encodes stencils and computes the gradient of the table by Triton: one program per block of points and level."""
 
 import triton
 import triton.language as tl
@@ -10,17 +10,18 @@ from fastsdf.field.triton.grid_lines import four_lines, four_lines_backward
 from fastsdf.field.triton.levels import add, entry, faded, locate, strides
 from fastsdf.field.triton.tiles import gradient_scale
 
-COUNTS = ("n", "width", "first", "count")
+COUNTS = ("n", "width", "first", "count")  # arguments that change often; specialising would compile again each time
 
 
 @triton.jit
 def _begin(x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, first, count,
            F: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    """Which points and level a program has, and where they are.
+    """Finds the points and the level of a program.
 
     Returns:
-        The points' mask; their cells i, j, k and positions rx, ry, rz in them; the tap distance in cells; the level's
-        resolution, entries, first entry and weight; where features lie (BLOCK, F), and from one difference to the next.
+        Mask of the points; their cell indices i, j, k and positions rx, ry, rz within the cells; tap distance in cells;
+        resolution, number of entries, first entry and weight of the level; memory offsets (BLOCK, F) of the features,
+        and the memory offset from one difference to the next.
     """
     level = tl.program_id(1) + first
     points = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -28,9 +29,9 @@ def _begin(x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, fi
     i, j, k, rx, ry, rz, scale, resolution, size, offset = locate(x_ptr, points, mask, frame_ptr, layout_ptr, level)
     reach = tl.load(step_ptr) * scale
     feature = (level * F + tl.arange(0, F)).to(tl.int64)
-    place = feature[None, :] * pitch + points[:, None]
+    feature_offset = feature[None, :] * pitch + points[:, None]
     fade = faded(fade_ptr, level, count)
-    return mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, place, width.to(tl.int64) * pitch
+    return mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, feature_offset, width.to(tl.int64) * pitch
 
 
 @triton.jit(do_not_specialize=COUNTS)
@@ -38,10 +39,10 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
                    pitch, width, first, count,
              F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """See `fastsdf.field.triton.stencil_encode.stencil_forward`."""
-    mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, place, stride = _begin(
+    mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, feature_offset, stride = _begin(
         x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, first, count, F, BLOCK
     )
-    out = differences_ptr + place
+    out = differences_ptr + feature_offset
     per_step = fade / tl.load(step_ptr)
     inside = mask[:, None]
     if reach <= 1:
@@ -58,7 +59,7 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
         wx, wy = rx[:, None], ry[:, None]
         low = (1 - wy) * (t000 + wx * (t100 - t000)) + wy * (t010 + wx * (t110 - t010))
         high = (1 - wy) * (t001 + wx * (t101 - t001)) + wy * (t011 + wx * (t111 - t011))
-        tl.store(values_ptr + place, fade * (low + rz[:, None] * (high - low)), mask=inside)
+        tl.store(values_ptr + feature_offset, fade * (low + rz[:, None] * (high - low)), mask=inside)
         d, s = four_lines(table_ptr, t000, t100, t010, t110, t001, t101, t011, t111, i - 1, i + 2, y, step_y, z,
                            step_z, rx, ry, rz, reach, size, offset, mask, F, DENSE)  # fmt: skip
         tl.store(out, per_step * d, mask=inside)
@@ -73,7 +74,7 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
         tl.store(out + 5 * stride, per_step * s, mask=inside)
     else:
         center = interpolate(table_ptr, i, j, k, rx, ry, rz, resolution, size, offset, mask, F, DENSE)
-        tl.store(values_ptr + place, fade * center, mask=inside)
+        tl.store(values_ptr + feature_offset, fade * center, mask=inside)
         for axis in tl.range(3, num_stages=1):
             rise = _tap(table_ptr, i, j, k, rx, ry, rz, reach, axis, resolution, size, offset, mask, F, DENSE) - center
             fall = _tap(table_ptr, i, j, k, rx, ry, rz, -reach, axis, resolution, size, offset, mask, F, DENSE) - center
@@ -83,7 +84,7 @@ def forward_kernel(x_ptr, table_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, 
 
 @triton.jit
 def _shifted(i, r, shift):
-    """Cell and position in it after a move by ``shift`` cells along an axis."""
+    """Cell index and position within the cell after a shift by ``shift`` cells along an axis."""
     cells = tl.floor(r + shift)
     return i + cells.to(tl.int32), r + shift - cells
 
@@ -91,7 +92,7 @@ def _shifted(i, r, shift):
 @triton.jit
 def _tap(table_ptr, i, j, k, rx, ry, rz, shift, axis, resolution, size, offset, mask,
          F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
-    """Features (BLOCK, F) at a tap any number of cells away along an axis."""
+    """Features (BLOCK, F) at a tap that is any number of cells away along an axis."""
     i, rx = _shifted(i, rx, tl.where(axis == 0, shift, 0.0))
     j, ry = _shifted(j, ry, tl.where(axis == 1, shift, 0.0))
     k, rz = _shifted(k, rz, tl.where(axis == 2, shift, 0.0))
@@ -101,7 +102,7 @@ def _tap(table_ptr, i, j, k, rx, ry, rz, shift, axis, resolution, size, offset, 
 @triton.jit
 def _tap_backward(grad_ptr, value, i, j, k, rx, ry, rz, shift, axis, resolution, size, offset, mask,
                   F: tl.constexpr, DENSE: tl.constexpr):  # fmt: skip
-    """Adds the gradient of `_tap`'s result to the entries."""
+    """Adds the gradient of the table, from the gradient ``value`` of `_tap`'s result."""
     i, rx = _shifted(i, rx, tl.where(axis == 0, shift, 0.0))
     j, ry = _shifted(j, ry, tl.where(axis == 1, shift, 0.0))
     k, rz = _shifted(k, rz, tl.where(axis == 2, shift, 0.0))
@@ -113,14 +114,14 @@ def backward_kernel(x_ptr, values_ptr, differences_ptr, largest_ptr, frame_ptr, 
                     grad_ptr, n, pitch, width, first, count,
               F: tl.constexpr, DENSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """See `fastsdf.field.triton.stencil_encode.stencil_backward`."""
-    mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, place, stride = _begin(
+    mask, i, j, k, rx, ry, rz, reach, resolution, size, offset, fade, feature_offset, stride = _begin(
         x_ptr, frame_ptr, layout_ptr, fade_ptr, step_ptr, n, pitch, width, first, count, F, BLOCK
     )
-    source = differences_ptr + place
+    source = differences_ptr + feature_offset
     inside = mask[:, None]
-    whole = fade / gradient_scale(largest_ptr)
-    per_step = whole / tl.load(step_ptr)
-    center = whole * tl.load(values_ptr + place, mask=inside, other=0.0)
+    unscaled_fade = fade / gradient_scale(largest_ptr)
+    per_step = unscaled_fade / tl.load(step_ptr)
+    center = unscaled_fade * tl.load(values_ptr + feature_offset, mask=inside, other=0.0)
     dx = per_step * tl.load(source, mask=inside, other=0.0).to(tl.float32)
     sx = per_step * tl.load(source + stride, mask=inside, other=0.0).to(tl.float32)
     dy = per_step * tl.load(source + 2 * stride, mask=inside, other=0.0).to(tl.float32)

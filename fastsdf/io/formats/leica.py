@@ -68,7 +68,8 @@ def _read_ptx_scan(stream: TextIO, first: str, path: Path, index: int) -> PointC
     sensor, matrix = header[2], np.array(header[6:])
     table = _parse(iter(stream), path, f"scan {index}: every row is x y z intensity [r g b]", count)
     if len(table) < count:
-        raise ScanError(f"{path} is cut short: scan {index} declares {count} rows and holds {len(table)}: copy it again")
+        found = f"scan {index} declares {count} rows and holds {len(table)}"
+        raise ScanError(f"{path} is cut short: {found}: copy it again")
     measured = table[:, :3].any(axis=1)
     kept = table[measured]
     colors, notes = _colors(kept, PTX_COLUMNS, path)

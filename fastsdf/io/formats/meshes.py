@@ -42,11 +42,17 @@ def read_mesh(path: str | Path) -> TriangleMesh:
 
     Raises:
         ScanError: the file is missing, damaged, of an unknown format, or has no usable faces.
+
+    >>> import fastsdf, numpy as np
+    >>> mesh = fastsdf.TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
+    >>> fastsdf.write_mesh(mesh, "mesh.obj")
+    >>> fastsdf.read_mesh("mesh.obj").faces.tolist()
+    [[0, 1, 2]]
     """
     path = require_file(path)
     suffix = path.suffix.lower()
     if suffix not in MESH_SUFFIXES:
-        raise ScanError(f"{path}: unknown mesh suffix '{path.suffix}', known are {', '.join(MESH_SUFFIXES)}")
+        raise ScanError(f"{path}: unknown mesh suffix '{path.suffix}'; give one of {', '.join(MESH_SUFFIXES)}")
     mesh = read_ply_mesh(path) if suffix == ".ply" else _read_with_trimesh(path)
     if suffix == ".stl":
         mesh = _weld(mesh, read_sidecar(path))
@@ -119,7 +125,7 @@ def _check_mesh(mesh: TriangleMesh, path: Path) -> None:
     if len(mesh.faces) == 0:
         raise ScanError(f"{path} has no triangles: export a triangle mesh, or its points as PLY or XYZ")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
-        raise ScanError(f"{path}: faces refer to more vertices than the {len(mesh.vertices)} in the file: export it again")
+        raise ScanError(f"{path}: faces refer to vertices beyond the last of {len(mesh.vertices)}: export it again")
     broken = len(mesh.vertices) - int(np.isfinite(mesh.vertices).all(axis=1).sum())
     if broken:
         raise ScanError(f"{path}: {broken} mesh vertices are not finite: clean the mesh and export it again")

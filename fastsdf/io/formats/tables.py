@@ -38,9 +38,9 @@ def read_text_cloud(path: str | Path) -> PointCloud:
     """Read columns separated by white space, commas or semicolons in float64; the result is not cleaned.
 
     A header line that contains x, y and z (and maybe nx ny nz, r g b, sx sy sz) names the columns. Without one, x y z
-    come first, then an intensity if there are 7 or 10 columns, then groups of three columns. A group is taken as normals
-    if nearly all have length 1, as colours if all values are integers from 0 to 255, and ignored with a note otherwise.
-    Comment lines (# or //), one header line and one count line are skipped.
+    come first, then an intensity if there are 7 or 10 columns, then groups of three columns. A group is taken as
+    normals if nearly all have length 1, as colours if all values are integers from 0 to 255, and is ignored with a note
+    otherwise. Comment lines (# or //), one header line and one count line are skipped.
 
     Raises:
         ScanError: there are no numbers, fewer than 3 columns, rows of different lengths, or text instead of a number.

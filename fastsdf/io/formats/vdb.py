@@ -45,7 +45,8 @@ def write_vdb(grid: DistanceGrid, path: Path) -> None:
         level_set.copyFromArray(np.clip(values, -band, band), ijk=tuple(corner))
     level_set.signedFloodFill()
     transform = openvdb.createLinearTransform(grid.voxel_size_m)
-    transform.postTranslate(tuple(np.asarray(grid.origin_m, np.float64).tolist()))  # A matrix would lose digits of UTM coordinates.
+    # A translation in a matrix would lose digits of UTM coordinates.
+    transform.postTranslate(tuple(np.asarray(grid.origin_m, np.float64).tolist()))
     level_set.transform = transform
     level_set.name, level_set.gridClass = "sdf", openvdb.GridClass.LEVEL_SET
     try:

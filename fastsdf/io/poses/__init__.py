@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Camera and scanner poses: files of matrices, poses by time stamp, sensor positions of points.
+"""Camera and scanner poses: reads files of poses and gives points their sensor positions.
 
-In: a file of poses. Out: matrices, or points with the position of their sensor. Start reading at `pose_files`.
+Input: a file of poses. Output: matrices, or points with sensor positions. Start reading at `pose_files`.
 """

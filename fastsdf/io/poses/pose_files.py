@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files of camera or scanner poses, and sensor positions from them."""
+"""Reads files of camera or scanner poses, and takes sensor positions from them."""
 
 import json
 from dataclasses import replace
@@ -12,8 +12,8 @@ from fastsdf.errors import ScanError
 from fastsdf.geometry import PointCloud
 from fastsdf.io.files import require_file
 
-MAX_LEADING_COLUMNS = 3
-MAX_SHEAR = 0.02  # how far R R^T may be from the identity
+MAX_LEADING_COLUMNS = 3  # words before the numbers of a pose, e.g. the three indices of Open3D
+MAX_SHEAR = 0.02  # largest entry of |R R^T - I|; allows for poses that were written with few digits
 POSE_LINE = "every line is [name or index ...] and a camera-to-world matrix, 3x4 or 4x4, row by row"
 
 
@@ -22,7 +22,7 @@ class Poses(NamedTuple):
 
     Attributes:
         matrices: (m, 4, 4) float64, camera (or scanner) to world; the translation is the sensor position.
-        names: for each pose the words before its numbers (file names, indices); may be empty.
+        names: the words before the numbers of each pose (file names, indices); may be empty.
     """
 
     matrices: np.ndarray
@@ -30,10 +30,10 @@ class Poses(NamedTuple):
 
 
 def read_poses(path: str | Path) -> Poses:
-    """Read a text table of poses, or a camera trajectory of Open3D (``.log`` or ``.json``).
+    """Reads a text table of poses, or a camera trajectory of Open3D (``.log`` or ``.json``).
 
     Raises:
-        ScanError: the file is missing, damaged, or a matrix in it is not a pose.
+        ScanError: the file is missing or damaged, or a matrix in it is not a pose.
     """
     path = require_file(path)
     readers = {".log": _read_log, ".json": _read_open3d_json}
@@ -44,7 +44,7 @@ def read_poses(path: str | Path) -> Poses:
 
 
 def with_poses(cloud: PointCloud, path: str | Path) -> PointCloud:
-    """Give each point the translation of the pose of its view as sensor position; it replaces those of the file.
+    """Sets the sensor position of each point to the translation of its view's pose; replaces those of the file.
 
     Raises:
         ScanError: the cloud has no views, a view has no pose, or the file of poses cannot be read.
@@ -52,24 +52,24 @@ def with_poses(cloud: PointCloud, path: str | Path) -> PointCloud:
     poses = read_poses(path)
     if cloud.views is None:
         raise ScanError(
-            f"the poses of {path} need an index per point: the scan has no whole-number property named view, scan or "
-            "frame; export it with one, or leave --poses out"
+            f"the poses of {path} need a view index per point, and the scan has no whole-number property named view, "
+            "scan or frame; export it with one, or leave --poses out"
         )
     low, high = int(cloud.views.min(initial=0)), int(cloud.views.max(initial=-1))
     if low < 0 or high >= len(poses.matrices):
         raise ScanError(
-            f"the views of the points go from {low} to {high}, but {path} holds {len(poses.matrices)} poses (counted "
-            "from 0, lines that start with # left out): give the file of poses that belongs to the scan"
+            f"the view indices of the points range from {low} to {high}, but {path} holds {len(poses.matrices)} poses "
+            "(counted from 0, without lines that start with #): give the file of poses that belongs to the scan"
         )
-    note = f"sensor positions from the {len(np.unique(cloud.views))} poses of {path} that the points name"
+    note = f"sensor positions from {len(np.unique(cloud.views))} poses of {path}, by the view indices of the points"
     return replace(cloud, sensors=poses.matrices[cloud.views, :3, 3], notes=(*cloud.notes, note))
 
 
 def check_poses(matrices: np.ndarray, where: str) -> np.ndarray:
-    """Return (m, 4, 4) ``matrices`` after checking that the finite ones are rigid motions.
+    """Checks that the finite ones of (m, 4, 4) ``matrices`` are rigid motions, and returns all.
 
     Raises:
-        ScanError: one is not; ``where`` names the file in the message.
+        ScanError: a matrix is not a rigid motion; ``where`` names the file in the message.
     """
     rotation = matrices[:, :3, :3]
     finite = np.isfinite(matrices).all(axis=(1, 2), keepdims=True)
@@ -98,7 +98,7 @@ def _read_table(path: Path) -> Poses:
 
 
 def _parse_line(words: list[str], where: str) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names and the 4x4 matrix of one line: 16 numbers that end in 0 0 0 1, else 12, behind up to 3 other words."""
+    """Leading words and 4x4 matrix of a line: up to 3 words, then 16 numbers that end in 0 0 0 1, or 12 numbers."""
     for size in (16, 12):
         leading = len(words) - size
         if not 0 <= leading <= MAX_LEADING_COLUMNS:
@@ -114,10 +114,10 @@ def _parse_line(words: list[str], where: str) -> tuple[tuple[str, ...], np.ndarr
 
 
 def _read_log(path: Path) -> Poses:
-    """The trajectory format of Redwood and Open3D: a line of three indices, then a camera-to-world 4x4, and so on."""
+    """Reads the trajectory format of Redwood and Open3D: per pose three indices, then a camera-to-world 4x4 matrix."""
     lines = [line.split() for line in path.read_text(encoding="latin-1").splitlines() if line.strip()]
     if len(lines) % 5 or any(len(line) != 4 for i, line in enumerate(lines) if i % 5):
-        raise ScanError(f"{path} is not a trajectory: expected five lines a pose (three indices, then a 4x4 matrix)")
+        raise ScanError(f"{path} is not a trajectory: expected five lines per pose (three indices, then a 4x4 matrix)")
     try:
         values = [[float(word) for word in line] for i, line in enumerate(lines) if i % 5]
     except ValueError as error:
@@ -127,7 +127,7 @@ def _read_log(path: Path) -> Poses:
 
 
 def _read_open3d_json(path: Path) -> Poses:
-    """Open3D's PinholeCameraTrajectory: its matrices are world to camera, by columns."""
+    """Reads Open3D's PinholeCameraTrajectory, whose matrices are world to camera, column by column."""
     try:
         parameters = json.loads(path.read_text(encoding="utf-8"))["parameters"]
         columns = np.array([entry["extrinsic"] for entry in parameters], dtype=np.float64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sensor positions of points by their time stamps, from the trajectory of a moving scanner."""
+"""Computes the sensor positions of points from their times and the trajectory of a moving scanner."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,28 +11,33 @@ from fastsdf.errors import ScanError
 from fastsdf.geometry import PointCloud
 from fastsdf.io.files import require_file
 
-MAX_GAP_S = 1.0  # farther in time from the known positions a point has no sensor position
-MIN_SHARE = 0.5  # of the points that must have one: else the clocks differ
-GPS_OFFSET_S = 1e9  # LAS files may count "adjusted standard GPS time", which is less by this
-LINE = "every line is time x y z, in seconds and the scan's frame; further columns do not count"
+MAX_GAP_S = 1.0  # s; a walking scanner moves too far in longer gaps of the trajectory; chosen, not swept
+MIN_SHARE = 0.5  # share of the points within MAX_GAP_S; with fewer, the clocks of scan and trajectory differ
+GPS_OFFSET_S = 1e9  # s; the LAS standard subtracts it in "adjusted standard GPS time"
+LINE = "every line is time x y z, in seconds and the scan's frame; further columns are ignored"
 
 
 class TimedPositions(NamedTuple):
-    """Where a scanner was: stamps (m,) seconds, increasing, and positions (m, 3) in the frame of the points."""
+    """Positions of a scanner over time.
+
+    Attributes:
+        stamps: (m,) seconds, increasing.
+        positions: (m, 3) in the frame of the points.
+    """
 
     stamps: np.ndarray
     positions: np.ndarray
 
 
 def read_timed_positions(path: str | Path) -> TimedPositions:
-    """Read lines ``time x y z [...]`` with spaces or commas; comment lines (#) and one header line do not count.
+    """Reads lines ``time x y z [...]`` with spaces or commas; skips comment lines (#) and one header line.
 
     Raises:
-        ScanError: the file is missing, holds no positions, or a line does not begin with four finite numbers.
+        ScanError: the file is missing, has no positions, or a line does not begin with four finite numbers.
     """
     path = require_file(path)
     rows: list[list[float]] = []
-    heads = 0
+    headers = 0
     for number, line in enumerate(path.read_text(encoding="latin-1").splitlines(), 1):
         words = line.replace(",", " ").replace(";", " ").split()
         if not words or words[0].startswith("#"):
@@ -40,8 +45,8 @@ def read_timed_positions(path: str | Path) -> TimedPositions:
         try:
             values = [float(word) for word in words[:4]]
         except ValueError as error:
-            heads += 1
-            if not rows and heads == 1:
+            headers += 1
+            if not rows and headers == 1:
                 continue
             raise ScanError(f"{path}, line {number}: '{line[:60]}' is not a position ({error}): {LINE}") from error
         if len(values) < 4 or not np.isfinite(values).all():
@@ -55,10 +60,10 @@ def read_timed_positions(path: str | Path) -> TimedPositions:
 
 
 def with_trajectory(cloud: PointCloud, path: str | Path) -> PointCloud:
-    """Give each point the position of the scanner at its time, interpolated; it replaces those of the file.
+    """Sets the sensor position of each point to the interpolated scanner position; replaces those of the file.
 
-    Points that no known position lies near in time (`MAX_GAP_S` before or after, the wider gaps of the trajectory
-    included) get a position that is not finite, so that cleaning drops and counts them.
+    Points whose time is more than `MAX_GAP_S` from every known position get a position that is not finite, so that
+    cleaning drops and counts them.
 
     Raises:
         ScanError: the points have no times, the trajectory cannot be read, or fewer than half of the points fit it.
@@ -75,8 +80,8 @@ def with_trajectory(cloud: PointCloud, path: str | Path) -> PointCloud:
     if fits.mean() < MIN_SHARE:
         own, its = (f"from {values.min():.6g} to {values.max():.6g} s" for values in (cloud.times, known.stamps))
         raise ScanError(
-            f"the times of the points go {own}, those of {path} {its}: {fits.mean():.0%} of the points fit; give the "
-            "trajectory of this scan, on the same clock"
+            f"the times of the points are {own}, those of {path} {its}: {fits.mean():.0%} of the points match; give "
+            "the trajectory of this scan, on the same clock"
         )
     sensors = np.stack([np.interp(times, known.stamps, column) for column in known.positions.T], axis=1)
     sensors[~fits] = np.nan
@@ -85,7 +90,7 @@ def with_trajectory(cloud: PointCloud, path: str | Path) -> PointCloud:
 
 
 def _on_clock(times: np.ndarray, stamps: np.ndarray) -> tuple[np.ndarray, str]:
-    """Times (n,) on the clock of the stamps (m,): as they are, or as adjusted GPS times; and a note."""
+    """Converts times (n,) to the clock of the stamps (m,): unchanged, or from adjusted GPS time; and returns a note."""
     for shift, note in ((0.0, ""), (GPS_OFFSET_S, " (1e9 s added: adjusted standard GPS time)")):
         moved = times + shift
         if moved.max() >= stamps[0] - MAX_GAP_S and moved.min() <= stamps[-1] + MAX_GAP_S:

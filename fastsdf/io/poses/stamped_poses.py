@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Poses by time stamp, as in the TUM RGB-D data sets."""
+"""Reads poses with time stamps, as in the TUM RGB-D data sets, and interpolates them."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from fastsdf.errors import ScanError
 from fastsdf.io.files import require_file
 
-MAX_TIME_GAP_S = 0.02  # a pose further from an image than this does not count (the limit of the data set's own tools)
+MAX_TIME_GAP_S = 0.02  # s between an image and the nearest pose; the limit of the data set's own tools
 
 
 class Trajectory(NamedTuple):
@@ -18,8 +18,8 @@ class Trajectory(NamedTuple):
 
     Attributes:
         stamps: (m,) seconds, increasing.
-        positions: (m, 3) of the camera in the world.
-        quaternions: (m, 4) camera to world, x y z w, unit length.
+        positions: (m, 3) camera positions in the world.
+        quaternions: (m, 4) rotations from camera to world, x y z w, unit length.
     """
 
     stamps: np.ndarray
@@ -28,10 +28,10 @@ class Trajectory(NamedTuple):
 
 
 def read_trajectory(path: str | Path) -> Trajectory:
-    """Read lines ``time x y z qx qy qz qw`` (comment lines start with #).
+    """Reads lines ``time x y z qx qy qz qw`` (comment lines start with #).
 
     Raises:
-        ScanError: the file is missing, empty of poses, or a line is not eight numbers.
+        ScanError: the file is missing, has no poses, or a line is not eight numbers.
     """
     path = require_file(path)
     lines = [line.replace(",", " ").split() for line in _lines(path)]
@@ -49,7 +49,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
 
 
 def read_stamped_names(path: str | Path) -> tuple[np.ndarray, list[str]]:
-    """Read lines ``time name``: (n,) seconds and the n names.
+    """Reads lines ``time name``; returns (n,) seconds and the n names.
 
     Raises:
         ScanError: the file is missing, or a line is not a number and a name.
@@ -67,22 +67,20 @@ def read_stamped_names(path: str | Path) -> tuple[np.ndarray, list[str]]:
 
 
 def poses_at(stamps: np.ndarray, trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
-    """Poses at given times, interpolated between the two neighbours in time (rotations on the great arc, Slerp).
+    """Interpolates poses between the two neighbours in time (rotations by Slerp).
 
     Args:
         stamps: (n,) seconds.
-        trajectory: the poses that are known.
+        trajectory: the known poses.
 
     Returns:
-        (n, 4, 4) camera to world, and (n,) bool: a known pose lies within ``MAX_TIME_GAP_S``.
+        (n, 4, 4) camera to world, and (n,) bool, True if a known pose lies within ``MAX_TIME_GAP_S``.
     """
     times, first = np.unique(trajectory.stamps, return_index=True)  # Slerp needs increasing times
     positions, rotations = trajectory.positions[first], Rotation.from_quat(trajectory.quaternions[first])
     within = np.clip(stamps, times[0], times[-1])
     matrices = np.tile(np.eye(4), (len(stamps), 1, 1))
-    matrices[:, :3, :3] = (
-        Slerp(times, rotations)(within) if len(times) > 1 else rotations[[0] * len(stamps)]
-    ).as_matrix()
+    matrices[:, :3, :3] = Slerp(times, rotations)(within).as_matrix() if len(times) > 1 else rotations.as_matrix()
     matrices[:, :3, 3] = np.stack([np.interp(within, times, axis) for axis in positions.T], axis=1)
     after = np.searchsorted(times, stamps).clip(max=len(times) - 1)
     gap = np.minimum(np.abs(stamps - times[after]), np.abs(stamps - times[(after - 1).clip(min=0)]))

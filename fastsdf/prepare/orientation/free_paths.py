@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How far one can go from a point on either side of its surface: rays marched through an occupancy grid."""
+"""Measures the free path on both sides of a point, by rays that are marched through an occupancy grid.
+
+The free path is the distance from the point to the next scanned surface on that side.
+"""
 
 import math
 
@@ -9,15 +12,21 @@ from torch import Tensor
 from fastsdf.spatial.occupancy import Occupancy
 from fastsdf.spatial.ray_march import fibonacci_directions, march
 
-CONE = math.radians(75.0)
-RAYS = 16
-MAX_PATH_CELLS = 400
-START_CELLS = 1.5
-RAYS_AT_ONCE = 1 << 21
+CONE = math.radians(75.0)  # half angle of the cone; chosen: almost the half space, without grazing rays
+RAYS = 16  # per side; chosen
+MAX_PATH_CELLS = 400  # in voxels; longer paths are cut off, which bounds the time
+START_CELLS = 1.5  # in voxels; clears the voxels of the point's own surface
+RAYS_AT_ONCE = 1 << 21  # bounds memory
 
 
 def free_paths(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
-    """(n, 2) float64 mean free path on the side of the normal and on the other side, in units of the points."""
+    """(n, 2) float64 mean free paths on the side of the normal and on the other side.
+
+    Args:
+        grid: voxels that contain scanned surface.
+        points: (n, 3); the result has the same unit.
+        normals: (n, 3) unit normals of arbitrary sign.
+    """
     start = ((points - grid.origin) / grid.cell).float()
     axis = normals.float()
     paths = [mean_free_path(grid.clearance, start + START_CELLS * s * axis, s * axis) for s in (1.0, -1.0)]
@@ -25,7 +34,13 @@ def free_paths(grid: Occupancy, points: Tensor, normals: Tensor) -> Tensor:
 
 
 def mean_free_path(clearance: Tensor, start: Tensor, axis: Tensor) -> Tensor:
-    """Mean length (n,) of `RAYS` rays in a cone around ``axis`` (n, 3), in voxels; escaping rays count as 0."""
+    """Mean length (n,) of `RAYS` rays in a cone around each axis, in voxels; rays that leave the grid count as 0.
+
+    Args:
+        clearance: distance to the nearest occupied voxel, per voxel (`fastsdf.spatial.occupancy.Occupancy`).
+        start: (n, 3) start of the rays, in voxels.
+        axis: (n, 3) unit axes.
+    """
     out = torch.zeros(len(start), device=start.device)
     directions = fibonacci_directions(RAYS, CONE, start.device)
     step = max(RAYS_AT_ONCE // RAYS, 1)
@@ -39,7 +54,7 @@ def mean_free_path(clearance: Tensor, start: Tensor, axis: Tensor) -> Tensor:
 
 
 def _around(axis: Tensor, directions: Tensor) -> Tensor:
-    """(n, RAYS, 3): the cone's directions turned from +z to each axis (n, 3) (Duff et al. 2017, revised frame)."""
+    """(n, RAYS, 3): the cone's directions rotated from +z to each axis (n, 3) (Duff et al. 2017, revised frame)."""
     x, y, z = axis.unbind(1)
     sign = torch.where(z < 0, -1.0, 1.0)
     a = -1.0 / (sign + z)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The other face of a thin solid, which a free path that starts beyond it does not see."""
+"""Finds the second face of thin solids such as boards, which free paths miss because they start beyond it."""
 
 import torch
 from torch import Tensor
@@ -8,48 +8,58 @@ from fastsdf.numerics.chunks import chunk_size
 from fastsdf.numerics.vectors import dot
 from fastsdf.spatial.knn import PointIndex
 
-NEIGHBOURS = 64
-NEAREST_CELLS, FURTHEST_CELLS = 0.4, 1.6
-ASIDE_CELLS = 1.5
-PARALLEL_COSINE = 0.8
-LEAST_POINTS = 3
-MAX_LEAN = 0.5
-APART_SIGMAS = 4.0
-CHUNK = (1 << 14, 1 << 16)  # on a CPU, elsewhere
+NEIGHBOURS = 64  # points searched around a surfel; chosen: enough to reach the other face of a board
+MIN_APART_CELLS = 0.4  # in cells; nearer points belong to the surfel's own face. Chosen
+MAX_APART_CELLS = 1.6  # in cells; free paths start 1.5 cells away and see faces further off
+MAX_ASIDE_CELLS = 1.5  # in cells along the surface; chosen: about the distance between surfels
+PARALLEL_COSINE = 0.8  # 37 degrees; normals of thin parts are imprecise. Chosen
+MIN_FACE_POINTS = 3  # fewer may be outliers. Chosen
+MAX_LEAN = 0.5  # 0: points of the other face all around; 1: all to one side, as at a step. Chosen
+APART_SIGMAS = 4.0  # deviations of the noise; below it two faces cannot be told from noise
+CHUNK = (1 << 14, 1 << 16)  # surfels at a time on a CPU, elsewhere; bounds memory
 
 
 def has_second_face(
-    p: Tensor, n: Tensor, around: PointIndex, normals: Tensor, cell: float, noise: float = 0.0
+    surfel_points: Tensor,
+    surfel_normals: Tensor,
+    around: PointIndex,
+    normals: Tensor,
+    cell: float,
+    noise: float = 0.0,
 ) -> Tensor:
-    """(m, 2) bool: whether the scan has a second face close to surfels, on the side of the normal and on the other.
+    """(m, 2) bool: whether a second face lies close to a surfel, on the side of its normal and on the other side.
 
-    Two faces of .4 to 1.6 cells apart that face along one axis are those of a board: scanners seldom see into gaps as
-    narrow. Below four deviations of the noise nothing is told apart. At a step, where a face ends beside another,
-    points of the second lie on one side only; those do not count.
+    Two parallel faces that are 0.4 to 1.6 cells apart are taken for those of a board, because scanners seldom see into
+    gaps that narrow. Faces closer than four deviations of the noise cannot be told apart and are not counted. Nor is a
+    step, where one face ends beside another: there the points of the second face lie to one side of the surfel.
 
     Args:
-        p, n: (m, 3) surfels and their unit normals of arbitrary sign.
-        around: index over the scan's points (k, 3).
-        normals: (k, 3) unit normals of those, of arbitrary sign.
-        cell: of the grid that free paths are measured in.
-        noise: standard deviation of the points.
+        surfel_points: (m, 3).
+        surfel_normals: (m, 3) unit normals of arbitrary sign.
+        around: search index over the scan's points (k, 3).
+        normals: (k, 3) unit normals of the scan's points, of arbitrary sign.
+        cell: voxel edge of the grid in which free paths are measured.
+        noise: standard deviation of the noise of the points.
     """
-    size = chunk_size(p.device, *CHUNK)
-    nearest = max(NEAREST_CELLS * cell, APART_SIGMAS * noise)
-    parts = [_beside(*part, around, normals, cell, nearest) for part in zip(p.split(size), n.split(size), strict=True)]
-    return torch.cat(parts)
+    size = chunk_size(surfel_points.device, *CHUNK)
+    min_apart = max(MIN_APART_CELLS * cell, APART_SIGMAS * noise)
+    parts = zip(surfel_points.split(size), surfel_normals.split(size), strict=True)
+    return torch.cat([_second_face_part(*part, around, normals, cell, min_apart) for part in parts])
 
 
-def _beside(p: Tensor, n: Tensor, around: PointIndex, normals: Tensor, cell: float, apart_by: float) -> Tensor:
-    nearest = around.query(p, NEIGHBOURS)[1]
-    apart = around.points[nearest] - p[:, None]
-    height = dot(apart, n[:, None])
-    aside = apart - height[..., None] * n[:, None]
+def _second_face_part(
+    surfel_points: Tensor, surfel_normals: Tensor, around: PointIndex, normals: Tensor, cell: float, min_apart: float
+) -> Tensor:
+    nearest = around.query(surfel_points, NEIGHBOURS)[1]
+    to_neighbour = around.points[nearest] - surfel_points[:, None]
+    height = dot(to_neighbour, surfel_normals[:, None])
+    aside = to_neighbour - height[..., None] * surfel_normals[:, None]
     distance = aside.norm(dim=-1)
-    parallel = (dot(normals[nearest], n[:, None]).abs() > PARALLEL_COSINE) & (distance < ASIDE_CELLS * cell)
-    sides = []
-    for side in (height, -height):
-        face = parallel & (side > apart_by) & (side < FURTHEST_CELLS * cell)
+    parallel = dot(normals[nearest], surfel_normals[:, None]).abs() > PARALLEL_COSINE
+    parallel = parallel & (distance < MAX_ASIDE_CELLS * cell)
+    found = []
+    for height_on_side in (height, -height):
+        face = parallel & (height_on_side > min_apart) & (height_on_side < MAX_APART_CELLS * cell)
         lean = (aside * face[..., None]).sum(1).norm(dim=-1) / (distance * face).sum(1).clamp_min(1e-12)
-        sides.append((face.sum(1) >= LEAST_POINTS) & (lean < MAX_LEAN))
-    return torch.stack(sides, 1)
+        found.append((face.sum(1) >= MIN_FACE_POINTS) & (lean < MAX_LEAN))
+    return torch.stack(found, 1)

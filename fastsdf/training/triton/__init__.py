@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Triton kernels of the Adam step and of the losses; imported only where triton runs."""
+"""Triton kernels of the Adam step and of the losses; imported only on machines where triton runs."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false
-"""One Adam step of a parameter in one pass: each value is read and written once."""
+"""Takes an Adam step of a parameter in one pass over its values, by Triton."""
 
 import math
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fastsdf.training.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments, Pace
 
-BLOCK = 1024
+BLOCK = 1024  # values per program; chosen
 _MEAN, _SQUARE, _FLOOR = tl.constexpr(MEAN_DECAY), tl.constexpr(SQUARE_DECAY), tl.constexpr(FLOOR)
 _LOG2_MEAN, _LOG2_SQUARE = tl.constexpr(math.log2(MEAN_DECAY)), tl.constexpr(math.log2(SQUARE_DECAY))
 
@@ -32,11 +32,12 @@ def _update(
     param_ptr, grad_ptr, mean_ptr, square_ptr, count_ptr, factor_ptr, decay_ptr, rate, n,
     DECAYS: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
+    """See `fastsdf.training.adam.adam_update`; ``WIDTH`` values share a weight decay."""
     index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     mask = index < n
     count = tl.load(count_ptr)
     rate = rate * tl.load(factor_ptr)
-    whole = 1 / (1 - tl.exp2(count * _LOG2_SQUARE))
+    square_correction = 1 / (1 - tl.exp2(count * _LOG2_SQUARE))
     grad = tl.load(grad_ptr + index, mask=mask, other=0.0)
     mask = grad != 0
     mean = tl.load(mean_ptr + index, mask=mask, other=0.0) * _MEAN + grad * (1 - _MEAN)
@@ -45,6 +46,6 @@ def _update(
     if DECAYS:
         param *= 1 - rate * tl.load(decay_ptr + index // WIDTH, mask=mask, other=0.0)
     rate /= 1 - tl.exp2(count * _LOG2_MEAN)
-    tl.store(param_ptr + index, param - rate * mean / (tl.sqrt(square * whole) + _FLOOR), mask=mask)
+    tl.store(param_ptr + index, param - rate * mean / (tl.sqrt(square * square_correction) + _FLOOR), mask=mask)
     tl.store(mean_ptr + index, mean, mask=mask)
     tl.store(square_ptr + index, square, mask=mask)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportCallIssue=false, reportArgumentType=false, reportGeneralTypeIssues=false, reportOperatorIssue=false
-"""All loss terms of a step and their gradients in one pass over the points."""
+"""Computes all loss terms of a step and their gradients in one pass over the points."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from torch import Tensor
 from fastsdf.config.models import LossConfig, ViscosityConfig
 from fastsdf.training.losses import TERMS, LossInputs
 
-BLOCK = 256
-_TOTAL = tl.constexpr(len(TERMS))
+BLOCK = 256  # points per program; chosen
+_TOTAL = tl.constexpr(len(TERMS))  # slot of the weighted total, after those of the terms
 
 
 class FusedLoss(torch.autograd.Function):
@@ -29,7 +29,7 @@ class FusedLoss(torch.autograd.Function):
         weights: LossConfig,
         viscosity: ViscosityConfig,
     ) -> tuple[Tensor, Tensor]:
-        """See the class; the terms have no gradient of their own."""
+        """See the class; only the total is differentiable."""
         n, surface, near = len(sdf), len(inputs.normals), len(inputs.near_lower)
         out = sdf.new_zeros(len(TERMS) + 1)
         grads = tuple(torch.empty_like(a) for a in (sdf, gradient, laplacian))
@@ -48,7 +48,7 @@ class FusedLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        """The gradients that the forward pass found, times that of the total."""
+        """The gradients computed in the forward pass, times the gradient of the total."""
         scaled = torch._foreach_mul(list(ctx.saved_tensors), grads[0].reshape(()))  # pyright: ignore[reportPrivateImportUsage]
         return *scaled, None, None, None
 
@@ -60,7 +60,7 @@ def _sign(x):
 
 @triton.jit
 def _add(out_ptr, term, values, weight):
-    """Adds a mean's share of the block to the term and to the total; a term of weight 0 stays 0."""
+    """Adds the block's part of a mean to its term and to the total; a term with weight 0 stays 0."""
     share = tl.where(weight != 0, tl.sum(values, axis=0), 0.0)
     tl.atomic_add(out_ptr + term, share, sem="relaxed")
     tl.atomic_add(out_ptr + _TOTAL, weight * share, sem="relaxed")
@@ -70,10 +70,14 @@ def _add(out_ptr, term, values, weight):
 def _loss(
     sdf_ptr, gradient_ptr, laplacian_ptr, normal_ptr, confidence_ptr, lower_ptr, upper_ptr, near_confidence_ptr,
     viscosity_ptr, step_ptr, to_sdf_ptr, to_gradient_ptr, to_laplacian_ptr, out_ptr, n, surface, near,
-    normal_stride, confidence_stride, lower_stride, upper_stride, sure_stride,
+    normal_stride, confidence_stride, lower_stride, upper_stride, near_confidence_stride,
     w_surface, w_inter, w_off, w_on, w_normal, w_near, sharpness,
     SIGNED: tl.constexpr, SQUARED: tl.constexpr, POWER: tl.constexpr, ON_SURFACE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
+    """See `fastsdf.training.losses` for the terms; points are in the order surface, near, uniform.
+
+    ``sharpness`` belongs to the inter term. Gradients of the weighted total are written to the ``to_*`` tensors.
+    """
     point = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = point < n
     on, close = point < surface, (point >= surface) & (point < surface + near)
@@ -91,13 +95,14 @@ def _loss(
     repelled = tl.where(far, tl.exp(-sharpness * tl.abs(u)) * share_far, 0.0)
     _add(out_ptr, 1, repelled, w_inter)
     to_u -= w_inter * sharpness * _sign(u) * repelled
-    place = tl.maximum(point - surface, 0)
-    lower = tl.load(lower_ptr + lower_stride * place, mask=close, other=0.0)
-    upper = tl.load(upper_ptr + upper_stride * place, mask=close, other=0.0)
+    near_index = tl.maximum(point - surface, 0)
+    lower = tl.load(lower_ptr + lower_stride * near_index, mask=close, other=0.0)
+    upper = tl.load(upper_ptr + upper_stride * near_index, mask=close, other=0.0)
     error = u - tl.minimum(tl.maximum(u, lower), upper)
-    sure_near = tl.load(near_confidence_ptr + sure_stride * place, mask=close, other=0.0) * share_near
-    _add(out_ptr, 5, tl.where(close, sure_near * tl.abs(error), 0.0), w_near)
-    to_u += tl.where(close, w_near * sure_near * _sign(error), 0.0)
+    near_confidence = tl.load(near_confidence_ptr + near_confidence_stride * near_index, mask=close, other=0.0)
+    near_weight = near_confidence * share_near
+    _add(out_ptr, 5, tl.where(close, near_weight * tl.abs(error), 0.0), w_near)
+    to_u += tl.where(close, w_near * near_weight * _sign(error), 0.0)
 
     squared = gx * gx + gy * gy + gz * gz
     norm = tl.sqrt(tl.maximum(squared, 1e-12))
@@ -110,27 +115,31 @@ def _loss(
         viscous = tl.where(on, 0.0, viscous)
     residual -= viscous * lap
     size = tl.abs(residual) if POWER == 1 else residual * residual
-    pull = _sign(residual) if POWER == 1 else 2 * residual
+    to_residual = _sign(residual) if POWER == 1 else 2 * residual
     _add(out_ptr, 2, tl.where(mask & (point >= surface), size * share_off, 0.0), w_off)
     _add(out_ptr, 3, tl.where(on, size * share_on, 0.0), w_on)
-    pull *= tl.where(on, w_on * share_on, w_off * share_off)
-    along = 2 * pull if SQUARED else tl.where(squared > 1e-12, pull / norm, 0.0)
+    to_residual *= tl.where(on, w_on * share_on, w_off * share_off)
+    eikonal_part = 2 * to_residual if SQUARED else tl.where(squared > 1e-12, to_residual / norm, 0.0)
 
     nx = tl.load(normal_ptr + normal_stride * point, mask=on, other=0.0)
     ny = tl.load(normal_ptr + normal_stride * point + 1, mask=on, other=0.0)
     nz = tl.load(normal_ptr + normal_stride * point + 2, mask=on, other=0.0)
-    sure = tl.load(confidence_ptr + confidence_stride * point, mask=on, other=0.0)
+    confidence = tl.load(confidence_ptr + confidence_stride * point, mask=on, other=0.0)
     length = tl.maximum(tl.sqrt(nx * nx + ny * ny + nz * nz), 1e-8)
     inverse = 1 / (tl.maximum(tl.sqrt(squared), 1e-8) * length)
     cosine = (gx * nx + gy * ny + gz * nz) * inverse
     share_on *= length
-    _add(out_ptr, 4, tl.where(on, (1 - sure * cosine - (1 - sure) * tl.abs(cosine)) * share_on, 0.0), w_normal)
-    turn = -w_normal * share_on * (sure + (1 - sure) * _sign(cosine))
-    back = turn * cosine / tl.maximum(squared, 1e-16)
-    turn *= inverse
+    misalignment = 1 - confidence * cosine - (1 - confidence) * tl.abs(cosine)
+    _add(out_ptr, 4, tl.where(on, misalignment * share_on, 0.0), w_normal)
+    to_cosine = -w_normal * share_on * (confidence + (1 - confidence) * _sign(cosine))
+    along_gradient = to_cosine * cosine / tl.maximum(squared, 1e-16)
+    along_normal = to_cosine * inverse
 
     tl.store(to_sdf_ptr + point, to_u, mask=mask)
-    tl.store(to_laplacian_ptr + point, -pull * viscous, mask=mask)
-    tl.store(to_gradient_ptr + 3 * point, along * gx + tl.where(on, turn * nx - back * gx, 0.0), mask=mask)
-    tl.store(to_gradient_ptr + 3 * point + 1, along * gy + tl.where(on, turn * ny - back * gy, 0.0), mask=mask)
-    tl.store(to_gradient_ptr + 3 * point + 2, along * gz + tl.where(on, turn * nz - back * gz, 0.0), mask=mask)
+    tl.store(to_laplacian_ptr + point, -to_residual * viscous, mask=mask)
+    normal_part = tl.where(on, along_normal * nx - along_gradient * gx, 0.0)
+    tl.store(to_gradient_ptr + 3 * point, eikonal_part * gx + normal_part, mask=mask)
+    normal_part = tl.where(on, along_normal * ny - along_gradient * gy, 0.0)
+    tl.store(to_gradient_ptr + 3 * point + 1, eikonal_part * gy + normal_part, mask=mask)
+    normal_part = tl.where(on, along_normal * nz - along_gradient * gz, 0.0)
+    tl.store(to_gradient_ptr + 3 * point + 2, eikonal_part * gz + normal_part, mask=mask)

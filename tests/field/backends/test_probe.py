@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The trial of tiny-cuda-nn in a child process, with packages that work, compute wrongly, fail, crash and hang."""
+"""The test of tiny-cuda-nn in a child process, with packages that work, compute wrongly, fail, crash and hang."""
 
 import sys
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine whose torch says that it has a CUDA device."""
+    """A machine on which torch reports a CUDA device."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
 
 
@@ -64,7 +64,7 @@ def no_triton(monkeypatch: pytest.MonkeyPatch) -> None:
         ("raise ImportError('no kernel image')", "tinycudann failed: ImportError: no kernel image"),
         ("raise EnvironmentError('Unknown compute capability.')", "tinycudann failed: OSError: Unknown compute "),
         ("", "tinycudann failed: AttributeError: module 'tinycudann' has no attribute 'Encoding'"),
-        ("import os; os._exit(3)", "tinycudann ended the interpreter with exit code 3: it said nothing"),
+        ("import os; os._exit(3)", "tinycudann ended the interpreter with exit code 3: no output"),
         (f"print('chatter')\n{FAKE} Encoding", ""),
         (CRASH, CRASHED),
     ],

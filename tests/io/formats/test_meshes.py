@@ -91,7 +91,7 @@ def test_mesh_errors(tmp_path):
         read_mesh(cloud.rename(tmp_path / "p.xyz"))
     path = tmp_path / "m.ply"
     for polygons, name, message in (
-        ([[0, 1, N]], "vertex_indices", "beyond the 150"),
+        ([[0, 1, N]], "vertex_indices", "beyond the last of 150"),
         ([[0, 1]], "vertex_indices", "has no triangles"),
         ([[0, 1, 2]], "corners", "no list named vertex_indices or vertex_index"),
     ):

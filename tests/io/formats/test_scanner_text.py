@@ -69,12 +69,12 @@ def ptx(local: np.ndarray, *more: np.ndarray, turn: np.ndarray, position: np.nda
     axes = "".join(" ".join(map(str, axis)) + "\n" for axis in turn.T)
     matrix = np.vstack([np.column_stack([turn.T, np.zeros(3)]), [*position, 1.0]])
     text = "".join(" ".join(map(str, row)) + "\n" for row in matrix.tolist())
-    place = " ".join(map(str, position.tolist()))
-    return f"{columns}\n{len(local) // columns}\n{place}\n{axes}{text}{rows(local, *more)}"
+    origin = " ".join(map(str, position.tolist()))
+    return f"{columns}\n{len(local) // columns}\n{origin}\n{axes}{text}{rows(local, *more)}"
 
 
 @pytest.mark.parametrize("colored", [False, True])
-def test_ptx_scans_are_moved_and_know_their_scanner(
+def test_ptx_scans_are_transformed_and_have_sensor_positions(
     tmp_path: Path, points: np.ndarray, colors: np.ndarray, colored: bool
 ) -> None:
     local, intensity = points.copy(), np.full((N, 1), 0.5)
@@ -95,9 +95,9 @@ def test_ptx_scans_are_moved_and_know_their_scanner(
 
 
 def test_ptx_scans_with_and_without_color(tmp_path: Path, points: np.ndarray, colors: np.ndarray) -> None:
-    place = {"turn": np.eye(3), "position": np.ones(3)}
+    pose = {"turn": np.eye(3), "position": np.ones(3)}
     gray = points[:, :1]
-    (tmp_path / "a.ptx").write_text(ptx(points, gray, colors, **place) + ptx(points, gray, **place))
+    (tmp_path / "a.ptx").write_text(ptx(points, gray, colors, **pose) + ptx(points, gray, **pose))
     cloud = read_point_cloud(tmp_path / "a.ptx")
     assert cloud.colors is None and cloud.notes == ("colors left out: scan 1 has none",)
     assert cloud.sensors is not None and (cloud.sensors == 1).all()

@@ -74,14 +74,14 @@ def test_sensors_are_the_translations_of_the_views(tmp_path: Path, matrices: np.
         write_cloud(tmp_path / "a.ply", name, kind), poses=write_table(tmp_path / "p.txt", matrices, 3, "{} ")
     )
     np.testing.assert_array_equal(cloud.sensors, matrices[np.arange(N) % VIEWS, :3, 3])
-    assert "the 5 poses of" in cloud.notes[0]
+    assert "from 5 poses of" in cloud.notes[0]
     bare = read_point_cloud(tmp_path / "a.ply")
     assert bare.sensors is None and "--poses FILE" in bare.notes[0]
 
 
 def test_views_and_poses_must_fit(tmp_path: Path, matrices: np.ndarray) -> None:
     path = write_table(tmp_path / "p.txt", matrices[:4])
-    with pytest.raises(ScanError, match=r"views of the points go from 0 to 4, but .*p\.txt holds 4 poses"):
+    with pytest.raises(ScanError, match=r"view indices of the points range from 0 to 4, but .*p\.txt holds 4 poses"):
         read_point_cloud(write_cloud(tmp_path / "a.ply"), poses=path)
     with pytest.raises(ScanError, match="no whole-number property named view, scan or frame"):
         read_point_cloud(write_cloud(tmp_path / "b.ply", None), poses=path)

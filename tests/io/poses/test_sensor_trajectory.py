@@ -93,7 +93,7 @@ def test_points_far_in_time_are_dropped_and_counted(tmp_path: Path) -> None:
         ("0 1 2\n1 1 2\n", "line 1: '0 1 2' is not a position"),
         ("0 0 0 0\none two three four\n", "line 2: 'one two three four' is not a position"),
         ("0 0 0 nan\n", "is not a position"),
-        ("500 0 0 0\n530 0 0 0\n", r"from 0 to 30 s, those of .* from 500 to 530 s: 0% of the points fit"),
+        ("500 0 0 0\n530 0 0 0\n", r"from 0 to 30 s, those of .* from 500 to 530 s: 0% of the points match"),
     ],
 )
 def test_bad_trajectories_are_explained(tmp_path: Path, content: str, message: str) -> None:

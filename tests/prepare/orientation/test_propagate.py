@@ -42,7 +42,7 @@ def test_random_signs_turn_into_the_air() -> None:
     found = orient(point_index(torch.from_numpy(points)), geometry.normals, geometry.spacing)
     right = ((found.sign[:, None] * geometry.normals).numpy() * air).sum(1) > 0
     assert set(np.unique(found.sign)) == {-1.0, 1.0}
-    assert 0.3 < (found.sign.numpy() > 0).mean() < 0.7  # the input's signs say nothing
+    assert 0.3 < (found.sign.numpy() > 0).mean() < 0.7  # the signs of the input are random
     assert right.mean() > 0.97
     for low, high in SOLIDS:
         solid = ((points > low - 0.02) & (points < high + 0.02)).all(1)
@@ -131,7 +131,7 @@ def test_thinning_leaves_one_point_per_cube() -> None:
 def evidence(
     source: str, scene: str = "room", without: tuple[str, ...] = (), turn: np.ndarray | float = 1.0
 ) -> Evidence:
-    """What the bare room says, as a scan with sensors and normals (times ``turn``), or without these."""
+    """Evidence from the bare room, as a scan with sensors and normals (times ``turn``), or without these."""
     points, air, geometry = empty_room()
     full = PointCloud(points, normals=turn * air, sensors=np.tile(SIZE / 2, (len(points), 1)))
     return orient_scan(replace(full, **dict.fromkeys(without)), torch.from_numpy(points), geometry, source, scene)
@@ -199,10 +199,9 @@ def test_free_paths_carry_their_confidence() -> None:
 
 
 @pytest.mark.parametrize("source", ["sensors", "normals"])
-def test_missing_evidence_asked_for_by_name_is_an_error(source: str) -> None:
-    with pytest.raises(
-        InputError, match=rf"prepare\.orientation is '{source}', but the scan has no {source}; use auto"
-    ):
+def test_missing_evidence_that_is_named_is_an_error(source: str) -> None:
+    message = rf"prepare\.orientation is '{source}', but the scan has no {source}; use prepare\.orientation=auto"
+    with pytest.raises(InputError, match=message):
         evidence(source, without=(source,))
 
 

@@ -71,7 +71,7 @@ def test_zero_normals_are_filled_from_the_points_around_them() -> None:
         assert right(found) > 0.999 and (found.confidence == 1).all()
         np.testing.assert_allclose(np.linalg.norm(found.normals, axis=1), 1, atol=1e-9)
     patch = dumbbell()[1].copy()
-    patch[:4000] = 0  # a whole part without any normal: its side is unknown if only the file is asked
+    patch[:4000] = 0  # a whole part without any normal: its side is unknown from the file alone
     found = orient(patch, "normals")
     assert float(found.confidence[:4000].mean()) < 0.1 and (found.confidence[4000:] == 1).all()
 

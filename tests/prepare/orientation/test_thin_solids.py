@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The other face of a board is found; a step, an edge and a corner are none."""
+"""The second face of a board is found; a step, an edge and a corner do not count as one."""
 
 import numpy as np
 import torch
@@ -17,12 +17,12 @@ def sheet(low: tuple[float, float], high: tuple[float, float], height: float, se
     return np.column_stack([xy, np.full(count, height)])
 
 
-def found(parts: list[np.ndarray], normals: list[tuple[float, float, float]], places: list[list[float]]) -> list:
+def found(parts: list[np.ndarray], normals: list[tuple[float, float, float]], surfels: list[list[float]]) -> list:
     points = torch.from_numpy(np.concatenate(parts))
     axis = np.concatenate([np.tile(n, (len(p), 1)) for p, n in zip(parts, normals, strict=True)])
-    p = torch.tensor(places, dtype=torch.float64)
-    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(p), 3)
-    return has_second_face(p, up, point_index(points), torch.from_numpy(axis), CELL).tolist()
+    surfel_points = torch.tensor(surfels, dtype=torch.float64)
+    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(surfel_points), 3)
+    return has_second_face(surfel_points, up, point_index(points), torch.from_numpy(axis), CELL).tolist()
 
 
 def test_each_face_of_a_board_has_the_other_behind_it() -> None:
@@ -51,6 +51,6 @@ def test_noise_is_no_second_face() -> None:
     wall = sheet((0, 0), (1, 1), 0.0, 0)
     wall[:, 2] += 0.01 * rng.normal(size=len(wall))
     points, axis = torch.from_numpy(wall), torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(wall), 3)
-    places, index = points[(points[:, :2] - 0.5).abs().amax(1) < 0.4], point_index(points)
-    assert float(has_second_face(places, axis[: len(places)], index, axis, CELL).any(1).double().mean()) > 0.3
-    assert float(has_second_face(places, axis[: len(places)], index, axis, CELL, 0.01).any(1).double().mean()) < 0.01
+    surfels, index = points[(points[:, :2] - 0.5).abs().amax(1) < 0.4], point_index(points)
+    assert float(has_second_face(surfels, axis[: len(surfels)], index, axis, CELL).any(1).double().mean()) > 0.3
+    assert float(has_second_face(surfels, axis[: len(surfels)], index, axis, CELL, 0.01).any(1).double().mean()) < 0.01
