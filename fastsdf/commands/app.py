@@ -7,7 +7,7 @@ Each command imports its modules when it runs, so that ``--help`` starts quickly
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,17 @@ from fastsdf import __version__
 from fastsdf.commands.app_budgets import Memory, TimeBudget, limits
 from fastsdf.commands.app_config import Assignments, ConfigFiles, Preset, config_app
 from fastsdf.commands.app_outputs import Device, Port, VoxelSize, grid, mesh, view
+from fastsdf.commands.app_scans import (
+    PoseFile,
+    RefinePoses,
+    Scans,
+    ScanUnits,
+    Scene,
+    Sensor,
+    Stride,
+    Trajectory,
+    reading_options,
+)
 from fastsdf.errors import FastSDFError, InputError
 from fastsdf.system.out_of_memory import never_a_traceback
 
@@ -28,19 +39,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(config_app, name="config")
-
-Scans = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="SCAN", help="Point clouds, meshes (sampled to points) or folders of depth images."),
-]
-Scene = Annotated[str | None, typer.Option(help="room (the air is inside the scan) or object (the air is around it).")]
-Sensor = Annotated[str | None, typer.Option(help="Position x,y,z of the scanner, for scans that do not store it.")]
-PoseFile = Annotated[Path | None, typer.Option(help="File of camera poses, for points with a 'view' index.")]
-Trajectory = Annotated[
-    Path | None, typer.Option(help="File of scanner positions, lines 'time x y z', for points with times.")
-]
-Stride = Annotated[int | None, typer.Option(help="Use every n-th row and column of depth images.")]
-ScanUnits = Annotated[str, typer.Option("--units", help="Unit of the scan's coordinates: m, cm, mm, ft or in.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,6 +67,7 @@ def fit(
     sensor: Sensor = None,
     poses: PoseFile = None,
     trajectory: Trajectory = None,
+    refine_poses: RefinePoses = None,
     stride: Stride = None,
     units: ScanUnits = "m",
     voxel_size: VoxelSize = None,
@@ -95,7 +94,7 @@ def fit(
 
     if resume is not None:
         given = (scans, out, preset, config, assign, scene, sensor, poses, stride, voxel_size, steps, backend)
-        given = (*given, trajectory, time_budget, memory)
+        given = (*given, trajectory, refine_poses, time_budget, memory)
         if units != "m" or any(value is not None and value != [] for value in (*given, seed)):
             raise InputError(
                 "--resume uses the run's own scan, folder and settings; give no SCAN and no option except --device, "
@@ -110,13 +109,14 @@ def fit(
         config or (),
         assign or (),
         scene=scene,
+        prepare__refine_poses=refine_poses,
         mesh__voxel_size_m=voxel_size,
         training__steps=steps,
         backend=backend,
         device=device,
         seed=seed,
     )
-    reading = _reading(sensor, poses, trajectory, stride, units)
+    reading = reading_options(sensor, poses, trajectory, stride, units)
     view_port = port if watch else None
     fit_scan(scans, out, settings, reading, report, limits(time_budget, memory), view_port)
 
@@ -145,7 +145,7 @@ def info(
     if not scans:
         raise InputError("no scan given; run: fastsdf info SCAN")
     settings = load_config(preset, config or (), assign or (), scene=scene, device=device)
-    reading = _reading(sensor, poses, trajectory, stride, units)
+    reading = reading_options(sensor, poses, trajectory, stride, units)
     print_info(scans, settings, reading, json, limits(time_budget, memory))
 
 
@@ -214,24 +214,6 @@ def doctor() -> None:
     from fastsdf.commands.doctor import print_doctor
 
     print_doctor()
-
-
-def _reading(
-    sensor: str | None, poses: Path | None, trajectory: Path | None, stride: int | None, units: str
-) -> dict[str, Any]:
-    """Collects the options of `fastsdf.io.read_point_cloud`."""
-    position = _position(sensor)
-    return {"sensor": position, "poses": poses, "trajectory": trajectory, "stride": stride, "units": units}
-
-
-def _position(text: str | None) -> tuple[float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        x, y, z = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--sensor is '{text}'; give three numbers, e.g. --sensor 1.2,0.5,1.6") from error
-    return x, y, z
 
 
 def main() -> None:

@@ -91,6 +91,7 @@ def fit_scan(
             session, plan = start_within(prepared, config, limits, process_age_s)
         run = RunFolder(out or Path("runs") / Path(names[0]).resolve().stem)
         run.write_config(session.config)
+        run.write_view_motions(prepared.view_motions)
         console.print(f"fitting on {describe_device(session.device)}, backend {session.state.field.backend.info.name}")
         for name, value, unit in plan_rows(plan):
             console.print(f"{name}: {ui.format_value(value)} {unit}".rstrip())
@@ -188,7 +189,12 @@ def _train(job: _Job, session: Session, look: Callable[[Progress], None] | None)
 
     with _stop_on_interrupt() as stop_asked, job.watch.stage("train"), explained_training(run, session):
         with ui.training_bar(job.console, session.prepared.transform.half_extent_m) as move:
-            on_progress = _both(move, look) if look else move
+
+            def on_progress(progress: Progress) -> None:
+                move(progress)
+                if look:
+                    look(progress)
+
             ended = train(session.state, config, on_progress, save, stop_asked, pacer)
         synchronize(session.device)
     session = replace(session, config=ended)
@@ -224,14 +230,6 @@ def _write_mesh(job: _Job, session: Session) -> TriangleMesh:
     ui.print_table(console, f"run {run.path}", summary_rows(report))
     console.print(f"mesh {run.mesh}; to view it: fastsdf view {run.path}", soft_wrap=True)
     return mesh
-
-
-def _both(first: Callable[[Progress], None], second: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    def call(progress: Progress) -> None:
-        first(progress)
-        second(progress)
-
-    return call
 
 
 @contextmanager

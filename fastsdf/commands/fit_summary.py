@@ -28,6 +28,24 @@ def describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
         f"spacing {1e3 * facts['spacing_m']:.1f} mm, noise {1e3 * facts['noise_m']:.1f} mm, "
         f"about {facts['area_m2']:.0f} m^2 seen; inside/outside evidence: {facts['inside_outside_evidence']}"
     )
+    if line := _registration_line(facts):
+        console.print(line)
+
+
+def _registration_line(facts: dict[str, Any]) -> str:
+    """What was done about views that disagree (`fastsdf.prepare.registration.refine`); empty for a single view."""
+    if "views" not in facts or not facts["view_residual_m"] > 0:
+        return ""
+    before = (
+        f"{facts['views']} views ({facts['views_from']}) differ by {1e3 * facts['view_residual_m']:.1f} mm on average"
+    )
+    if "views_moved_median_m" not in facts:
+        return f"{before}; none was moved, since that would not help"
+    return (
+        f"{before}, {1e3 * facts['view_residual_refined_m']:.1f} mm after they were moved by "
+        f"{1e3 * facts['views_moved_median_m']:.1f} mm (median; at most {1e3 * facts['views_moved_max_m']:.1f}): "
+        "view_motions.txt; --refine-poses off keeps the given poses"
+    )
 
 
 def report_of(

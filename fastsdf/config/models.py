@@ -57,6 +57,11 @@ class PrepareConfig(Section):
         "free paths (paths), viewpoints in the air of a room, or the air outside an object; none: leave it open; "
         "auto: the most reliable method that the scan allows",
     )
+    refine_poses: Literal["auto", "off"] = Field(
+        default="auto",
+        description="move the views of the scan (stations, sweeps, frames) rigidly so that they agree; auto: where "
+        "held-out points show that it helps",
+    )
     held_out_share: float = Field(
         default=0.02,
         ge=0,

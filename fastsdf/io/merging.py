@@ -19,7 +19,8 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
         names: names of the clouds for the notes.
 
     Returns:
-        One cloud; its notes begin with those of each cloud, after its name. A single cloud is returned unchanged.
+        One cloud; its notes begin with those of each cloud, after its name. Without view indices and sensor positions
+        each file is a view. A single cloud is returned unchanged.
     """
     if len(clouds) == 1:
         return clouds[0]
@@ -35,6 +36,8 @@ def join_clouds(clouds: Sequence[PointCloud], names: Sequence[str]) -> PointClou
         elif present:
             without = [name for name, value in zip(names, values, strict=True) if value is None]
             notes.append(f"{attribute} left out: {list_some(without)} has none")
+    if all(cloud.views is None and cloud.sensors is None for cloud in clouds):  # so that files can be moved to agree
+        joined["views"] = np.repeat(np.arange(len(clouds)), [len(cloud) for cloud in clouds])
     crs = dict.fromkeys(cloud.crs for cloud in clouds)
     if len(crs) > 1:
         systems = [crs_name(name) if name else "none" for name in crs]

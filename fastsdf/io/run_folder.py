@@ -5,10 +5,12 @@ All files are written atomically. `fastsdf.training.checkpoint` reads and writes
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from fastsdf.config.models import FitConfig
@@ -40,6 +42,18 @@ class RunFolder:
         """Write the resolved configuration; ``fit --config RUN/config.yaml`` reproduces the run."""
         with atomic_path(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+    def write_view_motions(self, motions: Mapping[int, np.ndarray] | None) -> None:
+        """Write view_motions.txt, a table of poses with the motion (4, 4) of each view; without motions, remove it."""
+        path = self.path / "view_motions.txt"
+        if not motions:
+            path.unlink(missing_ok=True)
+            return
+        lines = ["# view, then the motion that made it agree with the others: 4x4, row by row, world to world"]
+        lines += ["# refined pose = motion * pose"]
+        lines += [f"{view} {' '.join(f'{value:.12g}' for value in m.ravel())}" for view, m in motions.items()]
+        with atomic_path(path) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def write_report(self, report: dict[str, Any]) -> None:
         """Write run.json."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Turns a point cloud into a prepared scan: measured, oriented, smoothed and normalised."""
+"""Turns a point cloud into a prepared scan: registered, measured, oriented, smoothed and normalised."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,11 +16,12 @@ from fastsdf.prepare.normalize import SceneTransform
 from fastsdf.prepare.orientation.select import Evidence, orient_scan
 from fastsdf.prepare.plane_snapping import snap_to_planes
 from fastsdf.prepare.prepared_scan import UNKNOWN_NORMAL_WEIGHT, PreparedScan, SurfacePoints
+from fastsdf.prepare.registration.refine import refine_views
 from fastsdf.system.device import choose_device
 
 
 def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
-    """Measures, orients, smooths and normalises a scan.
+    """Registers, measures, orients, smooths and normalises a scan.
 
     Args:
         cloud: the scan, world frame.
@@ -32,12 +35,16 @@ def prepare_scan(cloud: PointCloud, config: FitConfig) -> PreparedScan:
         ConfigError: if the device does not exist.
         InputError: if the scan lacks the orientation evidence that the configuration names.
     """
-    # 1. Measure: leave stray points and outliers out, since they mislead a fit; find spacing, noise and PCA normals.
-    measured = measure_scan(cloud, choose_device(config.device))
-    # 2. Orient: PCA normals have an arbitrary sign, but the signed distance must be positive in the air.
+    device = choose_device(config.device)
+    # 1. Register: move stations, sweeps or frames that disagree, since two layers cannot be told from shape later.
+    refined = refine_views(cloud, device, config.seed, enabled=config.prepare.refine_poses == "auto")
+    # 2. Measure: leave stray points and outliers out, since they mislead a fit; find spacing, noise and PCA normals.
+    measured = measure_scan(refined.cloud, device)
+    # 3. Orient: PCA normals have an arbitrary sign, but the signed distance must be positive in the air.
     evidence = orient_measured(measured, config)
-    # 3. Smooth and normalise: remove range noise, then scale the scan into [-1, 1]^3, where lengths are comparable.
-    return smooth_oriented(measured, evidence, config)
+    # 4. Smooth and normalise: remove range noise, then scale the scan into [-1, 1]^3, where lengths are comparable.
+    prepared = smooth_oriented(measured, evidence, config)
+    return replace(prepared, facts={**prepared.facts, **refined.facts}, view_motions=refined.motions)
 
 
 def orient_measured(measured: MeasuredScan, config: FitConfig) -> Evidence:

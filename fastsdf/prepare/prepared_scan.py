@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Data types of a scan that is ready for the fit: measured, oriented, smoothed and normalised."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -85,6 +86,8 @@ class PreparedScan:
         colors: (n, 3) uint8 RGB of the points, or None.
         measured: (n, 3) float32, the points of ``surface`` before smoothing, unit frame; None if not stored.
         held_out: (n,) bool, points that training does not see; None if not stored.
+        view_motions: index of each view -> (4, 4) float64 motion that made it agree with the others, world to world;
+            None if no view was moved, or if not stored.
     """
 
     transform: SceneTransform
@@ -94,6 +97,7 @@ class PreparedScan:
     colors: np.ndarray | None = None
     measured: np.ndarray | None = None
     held_out: np.ndarray | None = None
+    view_motions: Mapping[int, np.ndarray] | None = None
 
     @cached_property
     def support(self) -> Support:

@@ -24,6 +24,11 @@ def test_negative_indices_stay_apart_too() -> None:
     assert joined.views is not None and len(set(joined.views[:3]) & set(joined.views[3:])) == 0
 
 
+def test_each_file_is_a_view_if_nothing_else_tells() -> None:
+    joined = join_clouds([cloud(None), cloud(None)], ["a", "b"])
+    assert joined.views is not None and joined.views.tolist() == [0, 0, 0, 1, 1, 1]
+
+
 def test_views_are_left_out_if_a_scan_has_none() -> None:
     joined = join_clouds([cloud([0, 1, 1]), cloud(None)], ["a", "b"])
     assert joined.views is None and "views left out: b has none" in joined.notes
