@@ -47,7 +47,8 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (trim, "confidence_and_colors", "discs and colours"),
     (trim, "bridges_gap", "gaps"),
     (trim, "relax_over_mesh", "relax"),
-    (supported, "keep_faces", "cut"),
+    (trim, "smooth_border", "border"),
+    (supported, "cut_at_level", "cut"),
     (supported, "drop_small_components", "clean"),
     (Surface, "numpy", "to host"),
 )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fastsdf.meshing.attributes import CONFIDENCE, scan_colors, with_support
+from fastsdf.meshing.border import smooth_border
 from fastsdf.meshing.components import components, keep_faces, sum_at_corners
 from fastsdf.meshing.confidence import features, load_confidence_network
 from fastsdf.meshing.discs import MIN_COSINE, NEIGHBOURS, Discs, in_chunks
@@ -27,7 +28,7 @@ TIE = 1e-9  # tolerance for the order of summation at the threshold
 def rate_vertices(
     surface: Surface, discs: Discs, sdf: Field, min_confidence: float, gap_spacings: float
 ) -> tuple[Surface, Tensor]:
-    """Adds confidence, measured and the scan's colours to a mesh, and finds the vertices that the scan supports.
+    """Adds confidence, measured and the scan's colours to a mesh, and rates how well the scan supports each vertex.
 
     Args:
         surface: mesh with vertex normals.
@@ -38,7 +39,8 @@ def rate_vertices(
 
     Returns:
         The mesh with the attributes of `fastsdf.meshing.attributes.with_support` and, if the scan has colours, colours;
-        and (v,) bool, True for vertices that are measured or bridge a small gap.
+        and (v,) float64 values, at least 0 for vertices that are measured or bridge a small gap, with a smooth border
+        where they are 0.
     """
     assert surface.normals is not None
     confidence, colors = confidence_and_colors(surface.vertices, surface.normals, discs, sdf)
@@ -46,8 +48,9 @@ def rate_vertices(
     bridged = bridges_gap(surface.vertices[weak], surface.normals[weak], discs, gap_spacings)
     supported = confidence.index_fill(0, weak[bridged], 1.0)
     threshold = min_confidence - TIE
-    kept = relax_over_mesh(surface.faces, torch.stack((confidence, supported), dim=1)) >= threshold
-    return with_support(replace(surface, colors=colors), confidence, kept[:, 0]), kept[:, 1]
+    margins = relax_over_mesh(surface.faces, torch.stack((confidence, supported), dim=1)) - threshold
+    measured, kept = (smooth_border(surface.faces, margin) for margin in margins.T)
+    return with_support(replace(surface, colors=colors), confidence, measured >= 0), kept
 
 
 def drop_doubtful_pieces(surface: Surface) -> Surface:

@@ -6,7 +6,8 @@ import torch
 
 from fastsdf.config.models import MeshConfig
 from fastsdf.errors import MeshingError
-from fastsdf.meshing.components import drop_small_components, keep_faces
+from fastsdf.meshing.border import cut_at_level
+from fastsdf.meshing.components import drop_small_components
 from fastsdf.meshing.discs import Discs, make_discs
 from fastsdf.meshing.extract import extract_surface
 from fastsdf.meshing.holes import in_small_holes
@@ -38,9 +39,9 @@ def supported_mesh(sdf: Field, gradient: Field, support: Support, clip: BoxClip,
     surface = _extract(sdf, gradient, support, discs, clip, config)
     # 3. Every vertex gets a confidence; those that are sure enough, or bridge a small gap, are supported.
     min_confidence = config.min_confidence or MeshConfig().min_confidence
-    surface, supported = rate_vertices(surface, discs, sdf, min_confidence, config.gap_spacings)
-    # 4. Triangles without support go, except in holes that are to be closed.
-    surface = _cut(surface, supported, config)
+    surface, margin = rate_vertices(surface, discs, sdf, min_confidence, config.gap_spacings)
+    # 4. Surface without support is cut off along smooth borders, except in holes that are to be closed.
+    surface = _cut(surface, margin, config)
     # 5. Small pieces go, too.
     return drop_small_components(surface, min_area=config.min_component_area_m2)
 
@@ -60,16 +61,16 @@ def _extract(sdf: Field, gradient: Field, support: Support, discs: Discs, clip: 
     )
 
 
-def _cut(surface: Surface, supported: torch.Tensor, config: MeshConfig) -> Surface:
-    """The faces whose corners are all supported (v,), and those in small holes; all of them if nothing is to be cut."""
+def _cut(surface: Surface, margin: torch.Tensor, config: MeshConfig) -> Surface:
+    """The part with a support margin (v,) of at least 0, and small holes; all of it if nothing is to be cut."""
     if config.watertight:
-        return scanned_pieces(surface, supported)
+        return scanned_pieces(surface, margin >= 0)
     if config.min_confidence == 0:
         return surface
-    keep = supported[surface.faces].all(dim=1)
     if config.close_holes_m > 0:
-        keep |= in_small_holes(surface, keep, config.close_holes_m)
-    kept = keep_faces(surface, keep)
+        closing = in_small_holes(surface, (margin >= 0)[surface.faces].all(dim=1), config.close_holes_m)
+        margin = margin.index_fill(0, surface.faces[closing].flatten(), 1.0)
+    kept = cut_at_level(surface, margin)
     if len(kept.faces) == 0:
         advice = "train longer (--steps), or keep everything with --set mesh.min_confidence=0"
         raise MeshingError(f"no part of the surface is supported by the scan; {advice}")

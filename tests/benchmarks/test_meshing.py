@@ -82,7 +82,7 @@ def test_every_stage_is_timed(meshing_benchmark: ModuleType) -> None:
 
 def assert_same(found: TriangleMesh, expected: TriangleMesh) -> None:
     """Checks that two meshes agree up to rounding and the order of their faces, attributes included."""
-    np.testing.assert_allclose(found.vertices, expected.vertices, atol=1e-9)
+    np.testing.assert_allclose(found.vertices, expected.vertices, atol=1e-6)  # borders depend on float32 confidence
     assert found.normals is not None and expected.normals is not None
     np.testing.assert_allclose(found.normals, expected.normals, atol=1e-6)
     np.testing.assert_array_equal(np.sort(in_order(found.faces)), np.sort(in_order(expected.faces)))

@@ -127,9 +127,10 @@ def test_open_is_what_is_measured_and_closed_is_all(tiny_fit: FittedField, mesh:
     assert tiny_fit.config.mesh.min_component_area_m2 is not None
     surface = as_surface(mesh)
     measured = keep_faces(surface, surface.attributes["measured"][surface.faces].bool().all(dim=1))
-    measured = drop_small_components(measured, tiny_fit.config.mesh.min_component_area_m2).numpy()
-    np.testing.assert_allclose(measured.vertices, opened.vertices, atol=1e-9)
-    np.testing.assert_array_equal(measured.faces, opened.faces)
+    measured = drop_small_components(measured, tiny_fit.config.mesh.min_component_area_m2)
+    area = float(face_areas(measured.vertices, measured.faces).sum())
+    of_opened = as_surface(opened)
+    np.testing.assert_allclose(area, float(face_areas(of_opened.vertices, of_opened.faces).sum()), rtol=0.02)
 
 
 def test_attributes_follow_the_vertices() -> None:
