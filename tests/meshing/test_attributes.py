@@ -18,6 +18,7 @@ from fastsdf.errors import InputError
 from fastsdf.io import read_mesh
 from fastsdf.meshing import attributes as vertex_attributes
 from fastsdf.meshing import color_by, decimate, drop_small_components, keep_faces
+from fastsdf.meshing.components import face_areas
 from fastsdf.meshing.discs import NEIGHBOURS, make_discs, nearest_discs
 from fastsdf.numerics.colormap import VIRIDIS, interpolate_colors
 from fastsdf.prepare.prepared_scan import Support
