@@ -12,6 +12,7 @@ from fastsdf.geometry import PointCloud
 from fastsdf.prepare.bilateral import smooth_points
 from fastsdf.prepare.local_geometry import LocalGeometry, smoothing_rounds
 from fastsdf.prepare.measure import MeasuredScan, measure_scan
+from fastsdf.prepare.noise_from_normals import noise_from_normals
 from fastsdf.prepare.normalize import SceneTransform
 from fastsdf.prepare.orientation.select import Evidence, orient_scan
 from fastsdf.prepare.plane_snapping import snap_to_planes
@@ -66,12 +67,11 @@ def smooth_oriented(measured: MeasuredScan, evidence: Evidence, config: FitConfi
     local = transform.centered(measured.points)
     # 2. Noise: average it out along the normals where neighbours agree on a surface (bilateral).
     rounds = smoothing_rounds(config, geometry)
-    smooth, normals = smooth_points(
-        local, evidence.normals, geometry.spacing, geometry.nearest, geometry.noises, rounds
-    )
+    noises = _noises(measured, local)
+    smooth, normals = smooth_points(local, evidence.normals, geometry.spacing, geometry.nearest, noises, rounds)
     # 3. Planes: move points onto planes that explain a large neighbourhood, so that walls become flat.
     points, normals, flat = snap_to_planes(
-        local, smooth, normals, geometry.index, geometry.noises, config.prepare.plane_neighbours
+        local, smooth, normals, geometry.index, noises, config.prepare.plane_neighbours
     )
     # 4. Normal weights: normals of planes weigh more, because many points agree on them.
     normal_weight = torch.where(flat, config.prepare.plane_weight, geometry.normal_weight)
@@ -90,6 +90,15 @@ def smooth_oriented(measured: MeasuredScan, evidence: Evidence, config: FitConfi
         measured=_array(local / transform.half_extent_m),
         held_out=held_out,
     )
+
+
+def _noises(measured: MeasuredScan, local: Tensor) -> Tensor:
+    """(n,) noise of the centred points ``local`` (n, 3); not what is curvature, where the file's normals can tell."""
+    geometry, normals = measured.geometry, measured.kept.normals
+    if normals is None:
+        return geometry.noises
+    noise = noise_from_normals(local, torch.as_tensor(normals, device=local.device), geometry.nearest)
+    return geometry.noises if noise is None else geometry.noises * min(noise / geometry.noise, 1.0)
 
 
 def _in_unit_frame(
