@@ -11,6 +11,7 @@ from fastsdf.config.loading import load_config
 from fastsdf.errors import InputError
 from fastsdf.system.bundled import bundled_folder
 
+# The scan in data/ of the checkout, also part of the wheel.
 DEMO_SCAN = "room.ply"
 
 

@@ -38,6 +38,7 @@ from fastsdf.training.step import TrainState
 if TYPE_CHECKING:
     from fastsdf.commands.view import FitViewer
 
+# Defaults of the functions below: no budget was given.
 NO_LIMITS, NO_PLAN = Limits(), Plan()
 
 

@@ -11,6 +11,7 @@ from fastsdf.system.out_of_memory import explained, is_out_of_memory
 from fastsdf.training.checkpoint import save_session
 from fastsdf.training.session import Session
 
+# What to do when memory runs out, for messages.
 THIN = "thin the scan (--stride n for depth images), or fit a part of it"
 SMALLER_FIELD = (
     "--memory 4GB chooses smaller settings, e.g. --set field.log2_table_size=16 and sampling.surface_points=2048"

@@ -19,6 +19,7 @@ from fastsdf.prepare.pipeline import orient_measured, smooth_oriented
 from fastsdf.system.device import choose_device
 from fastsdf.system.timing import process_age_s
 
+# Default: no budget was given.
 NO_LIMITS = Limits()
 
 

@@ -6,6 +6,7 @@ import re
 from fastsdf.errors import InputError
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}  # seconds per unit
+# What is accepted, and examples of it for messages.
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 _DURATIONS, _AMOUNTS = "90s, 2min or 1.5h", "800MB, 8GB or 8GiB"
 

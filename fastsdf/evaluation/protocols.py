@@ -27,6 +27,7 @@ class Protocol:
     chamfer: str
 
 
+# Thresholds of indoor benchmarks; each value is explained in `Protocol`.
 ROOM = Protocol(
     name="room",
     description="indoor scans in metres: exact point-to-surface distances, F at 1, 2.5 and 5 cm",
@@ -39,6 +40,7 @@ ROOM = Protocol(
     ),
 )
 
+# By name, as `fastsdf.evaluate` takes it.
 PROTOCOLS: dict[str, Protocol] = {ROOM.name: ROOM}
 
 

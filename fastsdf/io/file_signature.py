@@ -6,6 +6,7 @@ from pathlib import Path
 from fastsdf.errors import ScanError
 
 _HEAD_BYTES = 512  # read from the file; enough for a byte order mark, white space and the longest signature
+# Advice for formats of vendors that have no open reader, for messages.
 _EXPORT = "export the scan as PLY, E57 or LAS and name that file"
 _FOREIGN = (  # files that are never scans: first bytes, kind of file, advice
     (b"%PDF", "a PDF document", _EXPORT),

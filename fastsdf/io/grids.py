@@ -10,6 +10,7 @@ from fastsdf.geometry import DistanceGrid
 from fastsdf.io.atomic import atomic_path
 from fastsdf.io.formats.vdb import load_openvdb, write_vdb
 
+# Formats of `write_grid`, and what they say about the sign.
 GRID_SUFFIXES = (".npz", ".vdb")
 SIGN = "positive in free space, negative in solid"
 

@@ -21,6 +21,7 @@ from fastsdf.io.offsets import needs_float64, sidecar_path, storage_offset
 if TYPE_CHECKING:
     import trimesh
 
+# Formats of `write_mesh`.
 WRITE_SUFFIXES = (".ply", ".obj", ".glb", ".stl", *USD_SUFFIXES)
 Y_UP_SUFFIXES = (".obj", ".glb", *USD_SUFFIXES)  # formats whose viewers expect y to point up
 

@@ -96,6 +96,7 @@ def _normal_colors(mesh: TriangleMesh) -> np.ndarray | None:
     return np.clip(np.rint(127.5 + 127.5 * mesh.normals), 0, 255).astype(np.uint8)
 
 
+# By the name that ``--color-by`` takes; and why a mesh may lack one.
 _COLORINGS: dict[str, Callable[[TriangleMesh], np.ndarray | None]] = {
     "scan": lambda mesh: mesh.colors,
     "confidence": _confidence_colors,

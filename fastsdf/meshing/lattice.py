@@ -19,6 +19,7 @@ Field = Callable[[Tensor], Tensor]
 
 INDEX_BITS = 21  # bits per axis; three of them fit into a non-negative int64 key
 INDEX_LIMIT = 1 << (INDEX_BITS - 1)  # cells; indices lie in [-INDEX_LIMIT, INDEX_LIMIT)
+# Of one index in a packed key.
 _MASK = (1 << INDEX_BITS) - 1
 
 

@@ -19,6 +19,7 @@ MIN_POINTS = 100  # points; chosen: fewer show no surface, and neighbourhoods of
 MERGED_SIGMAS = 2.0  # edge in deviations of the noise; closer points cannot be told apart
 MERGED_SPACINGS = 0.5  # bound of the edge in median spacings; keeps detail where the noise is large. Chosen
 MIN_MERGED_SPACINGS = 0.05  # in median spacings; below it hardly any points would merge. Chosen
+# Facts about points that do not train, and their names in reports.
 LEFT_OUT = {"merged_share": "points merged, closer than the noise", "outlier_share": "points left out as outliers"}
 
 

@@ -10,6 +10,7 @@ from fastsdf.errors import MeshingError
 from fastsdf.geometry import TriangleMesh
 from fastsdf.rendering.camera import Camera, fit_to_view, look_along
 
+# Pictures are taken after the scan was turned upright.
 UP = np.array([0.0, 0.0, 1.0])
 EYE_LEVEL = (0.45, 0.75)  # of the height of the box; chosen: about eye level in a room
 LATTICE = 24  # candidate positions per horizontal axis; chosen, not swept

@@ -17,6 +17,7 @@ Figure: TypeAlias = Any  # matplotlib's
 Axes: TypeAlias = Any
 DPI = 160  # pixels per inch of charts; chosen: sharp on high-resolution screens
 JPEG_QUALITY = 88  # of 100; chosen by eye
+# Of all figures: small type, and no frame at the top and right; chosen by eye.
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False}
 
 

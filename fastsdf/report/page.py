@@ -8,6 +8,7 @@ from typing import Any
 from fastsdf.report.content import Chapter
 from fastsdf.system.optional_import import needed_for
 
+# Lies beside this module, so that the wheel contains it.
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 

@@ -23,6 +23,7 @@ CONTOURS = 12  # colour steps from 0 to either end of the scale; chosen by eye
 HISTOGRAM_BINS = 80  # chosen by eye
 SHOWN_QUANTILE = 0.99  # of the residuals, at which the histogram ends; chosen: outliers do not stretch the axis
 MIN_SCALE_M = 1e-9  # guards against a colour scale of zero length
+# Of numbered viewpoints in a section; chosen by eye.
 MARK = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
 
 History = Sequence[Mapping[str, Any]]

@@ -28,6 +28,7 @@ from fastsdf.report.score_scene import ScoredScene, make_scored_scene
 from fastsdf.report.tables import scores_table
 from fastsdf.report.worst import SEPARATION_SHARE, ErrorLocation, worst_locations
 
+# Added to captions where --observed was given.
 UNOBSERVED_TEXT = " Grey is surface without an observed point nearby; it is not scored."
 
 

@@ -9,6 +9,7 @@ from fastsdf.prepare.measure import LEFT_OUT
 from fastsdf.report.content import Table
 from fastsdf.system.format_value import format_value
 
+# Written by its name, because it looks like a plain 2 in some editors.
 SQUARED = "\N{SUPERSCRIPT TWO}"
 METRIC_NAMES = {  # key of run.json -> label, factor, unit
     "surface_residual_m": ("mean |u| on the points, last log entries", 1e3, "mm"),

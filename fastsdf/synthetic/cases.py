@@ -38,6 +38,7 @@ def _staircase(seed: int, stations: int | None) -> Scene:
     return staircase(seed, stations=stations or 1)
 
 
+# By the name that ``--scene`` takes.
 SCENES: dict[str, Callable[[int, int | None], Scene]] = {
     "room": _room,
     "apartment": _apartment,

@@ -140,6 +140,7 @@ def _bare(rng: np.random.Generator, middle: float) -> _Slot:
 
 
 _Kind = Callable[[np.random.Generator, float], _Slot]
+# Things along the walls, each as often as the others.
 _KINDS: tuple[_Kind, ...] = (_shut_door, _shelf_niche, _open_door, _floor_niche, _bare, _window, _picture)
 
 

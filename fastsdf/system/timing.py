@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Later ages are counted from here by the monotonic clock, which nobody sets.
 _IMPORTED = time.monotonic()
 
 

@@ -4,6 +4,7 @@
 import platform
 from importlib import metadata
 
+# Packages whose version can change a result or a time.
 REPORTED_PACKAGES = ("fastsdf", "torch", "numpy", "scipy", "triton", "tinycudann", "numba", "trimesh", "open3d")
 
 

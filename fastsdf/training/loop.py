@@ -15,6 +15,7 @@ from fastsdf.training.captured_steps import CapturedSteps, can_capture
 from fastsdf.training.losses import TERMS
 from fastsdf.training.step import StepSettings, TrainState, step_settings, train_step
 
+# Values of a step that run.json and the curves keep beside the losses.
 LOGGED = ("progress", "active_levels", "step_size", "viscosity", "rate_factor")
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from fastsdf.config.models import ViscosityConfig
 from fastsdf.field.finite_differences import Stencil
 
+# Names of the terms, in the order of the fused kernel.
 TERMS: tuple[str, ...] = ("surface", "inter", "eikonal_off_surface", "eikonal_surface", "normal", "near")
 
 

@@ -123,4 +123,5 @@ def _joined_columns(columns: Iterable[Tensor]) -> Tensor:
     return torch.cat([c[:, None] if c.ndim == 1 else c for c in columns], dim=1)
 
 
+# For fits that draw no near points.
 _EMPTY_POOL = NearTargets(torch.zeros(0, 3), torch.zeros(0), torch.zeros(0), torch.zeros(0))

@@ -29,6 +29,7 @@ ERROR_NEIGHBOURS = 8  # points whose mean distance colours a vertex; chosen, not
 ERROR_SPACINGS = 3.0  # point spacings within which they must lie; chosen, not swept
 LIMIT_QUANTILE = 0.95  # of the distances, at which the colour scale ends; chosen: outliers do not stretch the scale
 SECTION_PIXELS = 640  # on the longer side; chosen: sharp in a browser window
+# Texts of the menus.
 AXES = ("x", "y", "z")
 SCAN, ERROR, PLAIN, HELD_OUT = "scan", "distance of the scan", "plain", "held out"
 CONFIDENT, INFERRED, NORMALS = "confidence", "measured or inferred", "normals"

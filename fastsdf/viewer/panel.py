@@ -17,6 +17,7 @@ from fastsdf.viewer.stage import Stage, point_size_m
 
 SLIDER_STEPS = 100  # minimum number of steps of a slider; chosen: fine enough for the mouse
 MAX_POINT_FACTOR = 4.0  # largest point size relative to the default; chosen by eye
+# Shown while nothing is computed.
 READY = "Ready."
 
 

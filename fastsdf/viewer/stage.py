@@ -15,6 +15,7 @@ from fastsdf.viewer.server import Server
 POINT_SHARE = 0.4  # size of a drawn point in point spacings; chosen by eye
 NEAR_SHARE, FAR_SHARE = 2e-4, 20.0  # near and far plane in sizes of the scene; chosen, not swept
 BACKGROUND_COLOR = (237, 242, 247)  # uint8 sRGB; as in the report
+# Names of the axes of sections, as in the menus.
 AXES = ("x", "y", "z")
 
 

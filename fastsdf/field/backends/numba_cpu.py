@@ -19,6 +19,7 @@ from fastsdf.field.backends.base import BackendInfo, refuse_point_gradient
 from fastsdf.field.backends.numba_softplus import Softplus
 from fastsdf.field.hash_grid import HASH_PRIMES, GridSpec
 
+# Compiled functions take constants, not tuples of the module.
 _PRIME_Y, _PRIME_Z = HASH_PRIMES[1], HASH_PRIMES[2]
 _BLOCK = 256  # points per task; chosen: consecutive points share cells, and there are enough tasks for all cores
 _NO_CELL = -(2**62)  # a cell index that no point has

@@ -25,6 +25,7 @@ def _cubics() -> np.ndarray:
     return np.stack([np.log1p(np.exp(-a)), -s, p / 2, -p * (1 - 2 * s) / 6], axis=1).astype(np.float32)
 
 
+# Coefficients of the cubics, computed once.
 _CUBICS = _cubics()
 
 

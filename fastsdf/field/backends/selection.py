@@ -14,6 +14,7 @@ from fastsdf.field.finite_differences import Mode
 from fastsdf.field.hash_grid import GridSpec
 from fastsdf.system.device import choose_device
 
+# Backends by name, in the order in which "auto" tries them; hints for those that cannot be installed with pip.
 _CLASSES = {
     "triton": ("fastsdf.field.backends.triton_gpu", "TritonBackend"),
     "tcnn": ("fastsdf.field.backends.tiny_cuda_nn", "TinyCudaNNBackend"),

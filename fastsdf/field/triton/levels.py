@@ -19,6 +19,7 @@ def _as_int32(value: int) -> int:
     return value - 2**32 if value >= 2**31 else value
 
 
+# Triton kernels read constants of this type only.
 _PRIME_Y, _PRIME_Z = (tl.constexpr(_as_int32(prime)) for prime in HASH_PRIMES[1:])
 
 

@@ -16,6 +16,7 @@ from fastsdf.io.poses.stamped_poses import poses_at, read_stamped_names, read_tr
 
 TUM_CAMERA = Intrinsics(525.0, 525.0, 319.5, 239.5, 640, 480, 5000.0)  # default of the TUM RGB-D benchmark's web page
 SEVEN_SCENES_CAMERA = Intrinsics(585.0, 585.0, 320.0, 240.0, 640, 480, 1000.0)  # from the data set's web page
+# File names that Open3D and its tutorials use.
 CAMERA_FILES = ("camera_intrinsic.json", "intrinsic.json")
 TRAJECTORIES = ("*.log", "*trajectory*.json", "scene/*.log", "scene/*trajectory*.json")
 
@@ -178,6 +179,7 @@ def _has(*names: str) -> Callable[[Path], bool]:
     return lambda folder: all((folder / name).exists() for name in names)
 
 
+# The first one whose files are in the folder is read.
 LAYOUTS = (
     Layout(
         "depth", "depth/*.png, poses.txt, intrinsics.txt", _has("depth", "poses.txt", "intrinsics.txt"), _read_plain

@@ -15,6 +15,7 @@ from fastsdf.io.files import require_file
 from fastsdf.io.merging import join_clouds
 from fastsdf.system.optional_import import needed_for
 
+# Names of fields in the E57 standard, ASTM E2807.
 CARTESIAN = ("cartesianX", "cartesianY", "cartesianZ")
 SPHERICAL = ("sphericalRange", "sphericalAzimuth", "sphericalElevation")
 COLORS = ("colorRed", "colorGreen", "colorBlue")

@@ -16,6 +16,7 @@ from fastsdf.io.formats.tables import read_text_cloud
 from fastsdf.io.merging import join_clouds
 
 PTS_COLUMNS = {3: None, 4: None, 6: 3, 7: 4}  # number of columns -> index of the column of red
+# The same for PTX files.
 PTX_COLUMNS = {3: None, 4: None, 7: 4}
 _PTX_HEADER = (1, 1, 3, 3, 3, 3, 4, 4, 4, 4)  # numbers per line of the header
 

@@ -16,6 +16,7 @@ from fastsdf.io.offsets import read_sidecar
 if TYPE_CHECKING:
     import trimesh
 
+# Formats that trimesh reads without further packages; PLY has a reader of its own.
 TRIMESH_SUFFIXES = (".obj", ".stl", ".glb", ".gltf", ".off")
 MESH_SUFFIXES = (".ply", *TRIMESH_SUFFIXES)
 

@@ -18,6 +18,7 @@ from fastsdf.io.attributes import as_float64, cloud_from_columns, colors_to_uint
 from fastsdf.io.files import require_file
 
 _COMMENTS = ("#", "//")
+# A message, and the characters of a line of numbers.
 _NO_ROWS = "has no rows of numbers: a text scan has one point 'x y z ...' a line; or name a PLY, E57 or LAS file"
 _NUMBER_CHARACTERS = set(string.digits + string.whitespace + ".,;eE+-")
 _SEARCHED_LINES = 1000  # searched for a line of numbers before the file is reported as having none; chosen

@@ -10,6 +10,7 @@ import numpy as np
 from fastsdf.geometry import TriangleMesh
 from fastsdf.system.optional_import import needed_for
 
+# Text and binary layers; archives (.usdz) are not written.
 USD_SUFFIXES = (".usda", ".usdc")
 
 

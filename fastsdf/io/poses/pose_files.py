@@ -14,6 +14,7 @@ from fastsdf.io.files import require_file
 
 MAX_LEADING_COLUMNS = 3  # words before the numbers of a pose, e.g. the three indices of Open3D
 MAX_SHEAR = 0.02  # largest entry of |R R^T - I|; allows for poses that were written with few digits
+# The format, for messages.
 POSE_LINE = "every line is [name or index ...] and a camera-to-world matrix, 3x4 or 4x4, row by row"
 
 

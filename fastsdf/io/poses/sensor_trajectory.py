@@ -14,6 +14,7 @@ from fastsdf.io.files import require_file
 MAX_GAP_S = 1.0  # s; a walking scanner moves too far in longer gaps of the trajectory; chosen, not swept
 MIN_SHARE = 0.5  # share of the points within MAX_GAP_S; with fewer, the clocks of scan and trajectory differ
 GPS_OFFSET_S = 1e9  # s; the LAS standard subtracts it in "adjusted standard GPS time"
+# The format, for messages.
 LINE = "every line is time x y z, in seconds and the scan's frame; further columns are ignored"
 
 

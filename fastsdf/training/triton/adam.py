@@ -11,6 +11,7 @@ from torch import Tensor
 from fastsdf.training.adam import FLOOR, MEAN_DECAY, SQUARE_DECAY, Moments, Pace
 
 BLOCK = 1024  # values per program; chosen
+# Triton kernels read constants of this type only.
 _MEAN, _SQUARE, _FLOOR = tl.constexpr(MEAN_DECAY), tl.constexpr(SQUARE_DECAY), tl.constexpr(FLOOR)
 _LOG2_MEAN, _LOG2_SQUARE = tl.constexpr(math.log2(MEAN_DECAY)), tl.constexpr(math.log2(SQUARE_DECAY))
 
