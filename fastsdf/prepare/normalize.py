@@ -18,7 +18,7 @@ from fastsdf.numerics.quantiles import quantiles
 CORE_QUANTILE = 0.01  # of the coordinates; the core leaves out 1% at each end. Chosen: more than scans have strays
 CORE_CELLS = (64, 48, 32, 24, 16, 12, 8)  # cells along the core's longest side, tried in this order. Chosen
 POINTS_PER_CELL = 4  # mean points per occupied cell; fewer would leave cells of a surface empty. Chosen
-MIN_CLUSTER_SHARE = 0.01  # of the cells; smaller clusters are strays, for example returns through a window. Chosen
+MIN_CLUSTER_SHARE = 0.01  # of cells or points; smaller clusters are strays, such as returns through a window. Chosen
 MIN_NEIGHBOURHOOD_POINTS = 2.5  # between 2 and 3: a crowded 3x3x3 neighbourhood holds at least three points
 ROUNDING = 1e-9  # unit-frame length; keeps points that define the box inside it in spite of rounding
 BOX_PADDING = 0.08  # half extents of the scene that the field is trained beyond the scan's box. Chosen
@@ -87,9 +87,9 @@ def robust_bounds(points_m: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray
 
     Points are binned into cells of 1/64 of the core's longest side (core: 1% to 99% quantiles), or larger cells until
     occupied ones hold four points on average. Cells whose 3x3x3 neighbourhood holds at least three points are kept if
-    their connected cluster has at least 1% of the kept cells. The box bounds the points in these cells. Since clusters
-    are rated by cells rather than points, a sparsely sampled far corner is kept while a few returns through a window
-    are dropped.
+    their connected cluster has at least 1% of the kept cells or of the points. The box bounds the points in these
+    cells. So a sparsely sampled far corner is kept, and so is a small object apart that was scanned densely, while a
+    few returns through a window are dropped.
     """
     points = torch.as_tensor(points_m)
     core_box = quantiles(points, (CORE_QUANTILE, 1 - CORE_QUANTILE))
@@ -109,8 +109,10 @@ def _large_clusters(counts: np.ndarray) -> np.ndarray:
     crowded = neighbourhood > MIN_NEIGHBOURHOOD_POINTS
     labels, _ = ndimage.label((counts > 0) & crowded, np.ones((3, 3, 3)))  # pyright: ignore
     sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return ((sizes >= max(MIN_CLUSTER_SHARE * sizes.sum(), 1)) & (sizes > 0))[labels]
+    points = np.bincount(labels.ravel(), counts.ravel())
+    sizes[0] = points[0] = 0
+    large = (sizes >= MIN_CLUSTER_SHARE * sizes.sum()) | (points >= MIN_CLUSTER_SHARE * counts.sum())
+    return (large & (sizes > 0))[labels]
 
 
 def _binned(points: Tensor, reach: float) -> tuple[Tensor, Tensor]:

@@ -71,6 +71,14 @@ def test_a_thinly_sampled_corner_of_the_room_survives() -> None:
     assert np.allclose(high, SIZE, atol=1e-9)
 
 
+def test_a_small_object_apart_that_was_scanned_densely_is_kept() -> None:
+    """A tablet's scan of a room lost an object 1.6 m beside it with 3.5% of the points."""
+    rng = np.random.default_rng(2)
+    box = SIZE + [1.6, 0.0, 0.0] + 0.3 * rng.random((700, 3))
+    _, upper = robust_bounds(np.concatenate([ROOM, box]))
+    assert upper[0] > SIZE[0] + 1.85
+
+
 def test_a_densely_scanned_spot_does_not_shrink_the_room() -> None:
     """Most points of a tripod scan lie near the tripod."""
     spot = np.random.default_rng(4).uniform(0.0, 0.5, (400_000, 3)) * (1, 1, 0) + (1.0, 1.0, 0.0)
