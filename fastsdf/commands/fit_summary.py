@@ -34,7 +34,7 @@ def describe_scan(console: Any, scan: str, facts: dict[str, Any]) -> None:
 
 def _registration_line(facts: dict[str, Any]) -> str:
     """What was done about views that disagree (`fastsdf.prepare.registration.refine`); empty for a single view."""
-    if "views" not in facts or not facts["view_residual_m"] > 0:
+    if "view_residual_m" not in facts:
         return ""
     before = (
         f"{facts['views']} views ({facts['views_from']}) differ by {1e3 * facts['view_residual_m']:.1f} mm on average"

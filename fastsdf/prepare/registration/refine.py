@@ -31,7 +31,7 @@ ROUNDS = 12  # Gauss-Newton steps; a measured recipe took 12 to 15
 NORMALS_EVERY = 4  # rounds after which normals are fitted anew to the moved points; chosen
 SEARCH_SPACINGS = 4.0  # radius of the search for pairs, in median spacings of the thinned points; chosen
 WIDEST_SCALES = 4.0  # the first round's scale over the last one's, at least; chosen
-AGREEING_NOISES = 0.15  # over the noise: views that the first step moves less agree already. Chosen
+AGREEING_NOISES = 0.15  # over the noise; if the first step moves every view by less, they agree. Chosen
 MIN_GAIN = 0.02  # least relative decrease of the held-out residual; chosen above its spread between draws of points
 
 
@@ -68,8 +68,10 @@ def refine_views(cloud: PointCloud, device: str = "cpu", seed: int = 0, enabled:
         return Refinement(cloud, None, {})
     scene = _thinned(cloud, views, device, seed)
     motions, before, after = _solve(scene)
-    facts = {"views": len(views.names), "views_from": views.source, "view_residual_m": before}
-    if motions is None or after > (1 - MIN_GAIN) * before:
+    facts = {"views": len(views.names), "views_from": views.source}
+    if before > 0:  # not a number without overlap
+        facts["view_residual_m"] = before
+    if motions is None or not after <= (1 - MIN_GAIN) * before:
         return Refinement(cloud, None, facts)
     lengths = motions.lengths()
     facts |= {
@@ -140,7 +142,7 @@ def _solve(scene: _Scene) -> tuple[Motions | None, float, float]:
         step = improved(motions, pairs, moved, normals, group, scale)
         normals = Motions(step.rotation @ motions.rotation.transpose(0, 2, 1), *step[1:]).turned(normals, group)
         motions = step
-        if turn == 0 and float(np.median(motions.lengths())) < AGREEING_NOISES * noise:
+        if turn == 0 and float(motions.lengths().max()) < AGREEING_NOISES * noise:
             return None, before, before
     motions = without_common_motion(motions, points, group)
     moved_normals, _ = _normals(scene, point_index(motions.moved(points, group)), motions)

@@ -35,6 +35,16 @@ def test_views_that_drifted_agree_again(clean: PointCloud, bad: PointCloud, offs
     assert abs((back.points - bad.points).mean(0)).max() < 1e-4, "the scan as a whole stays in place"
 
 
+def test_a_single_station_that_is_off_is_found() -> None:
+    """The others agree, so that neither the median motion nor the median offset says anything."""
+    wide = scanned_room(views=6, points=3000)
+    view = np.repeat(np.arange(6), 3000)
+    off = replace(wide, points=wide.points + 0.015 * (view == 4)[:, None])
+    refined = refine_views(off)
+    assert view_errors(off, wide, view).max() > 0.015
+    assert view_errors(refined.cloud, wide, view).max() < 0.001
+
+
 def test_attributes_move_with_their_view(bad: PointCloud) -> None:
     normals = np.tile([0.0, 0.0, 1.0], (len(bad), 1))
     refined = refine_views(replace(bad, normals=normals))
@@ -83,6 +93,7 @@ def test_views_that_do_not_overlap_stay() -> None:
     cloud = PointCloud(np.concatenate([x, x + 10.0]), views=np.repeat([0, 1], 6000))
     refined = refine_views(cloud)
     assert refined.cloud is cloud and refined.motions is None
+    assert set(refined.facts) == {"views", "views_from"}
 
 
 @pytest.mark.parametrize(
