@@ -129,8 +129,7 @@ def _solve(scene: _Scene) -> tuple[Motions | None, float, float]:
         return None, float("nan"), float("nan")
     noise = max(1.4826 * median(within.offset.abs()), 1e-9 * radius)
     widest = max(WIDEST_SCALES * noise, 2 * 1.4826 * median(first.offset.abs()))
-    limit = widest
-    before = _held_out_residual(scene, motions, normals, radius, signed, limit)
+    before = _held_out_residual(scene, motions, normals, radius, signed, widest)
     for turn in range(ROUNDS):
         moved = motions.moved(points, group)
         if turn:
@@ -146,7 +145,7 @@ def _solve(scene: _Scene) -> tuple[Motions | None, float, float]:
             return None, before, before
     motions = without_common_motion(motions, points, group)
     moved_normals, _ = _normals(scene, point_index(motions.moved(points, group)), motions)
-    return motions, before, _held_out_residual(scene, motions, moved_normals, radius, signed, limit)
+    return motions, before, _held_out_residual(scene, motions, moved_normals, radius, signed, widest)
 
 
 def _normals(scene: _Scene, index: PointIndex, motions: Motions | None = None) -> tuple[Tensor, float]:
